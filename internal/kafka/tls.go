@@ -1,0 +1,77 @@
+package kafka
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// TLS says how the connection is encrypted and, for mutual TLS, which
+// certificate the client shows. The zero value is plaintext. CA, Cert and Key
+// each hold PEM text or the path of a PEM file.
+type TLS struct {
+	Enabled            bool // on with the system's roots; implied by any of CA, Cert and Key
+	CA                 string
+	Cert               string
+	Key                string
+	ServerName         string // expected name in the broker's certificate, when it differs from the address
+	InsecureSkipVerify bool
+}
+
+// Config returns the TLS configuration, nil when TLS is off. The error names the
+// part that does not load.
+func (t TLS) Config() (*tls.Config, error) {
+	if !t.Enabled && t.CA == "" && t.Cert == "" && t.Key == "" {
+		return nil, nil //nolint:nilnil // plaintext is a valid answer, documented above
+	}
+	cfg := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		ServerName:         t.ServerName,
+		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // asked for by name
+	}
+	if t.CA != "" {
+		pem, err := readPEM(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("read the TLS CA: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New("the TLS CA holds no PEM certificate")
+		}
+	}
+	return cfg, t.addClientCertificate(cfg)
+}
+
+func (t TLS) addClientCertificate(cfg *tls.Config) error {
+	if (t.Cert == "") != (t.Key == "") {
+		return errors.New("mutual TLS needs both a certificate and its key")
+	}
+	if t.Cert == "" {
+		return nil
+	}
+	cert, err := readPEM(t.Cert)
+	if err != nil {
+		return fmt.Errorf("read the TLS client certificate: %w", err)
+	}
+	key, err := readPEM(t.Key)
+	if err != nil {
+		return fmt.Errorf("read the TLS client key: %w", err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return fmt.Errorf("load the TLS client certificate: %w", err)
+	}
+	cfg.Certificates = []tls.Certificate{pair}
+	return nil
+}
+
+// readPEM takes PEM text as it is and anything else as the path of a file.
+func readPEM(textOrPath string) ([]byte, error) {
+	if strings.Contains(textOrPath, "-----BEGIN") {
+		return []byte(textOrPath), nil
+	}
+	return os.ReadFile(textOrPath)
+}
