@@ -1,0 +1,75 @@
+# The only entry point. Bare `make` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VERSION      := 0.1.0
+OS_ARCH      := $(shell go env GOOS)_$(shell go env GOARCH)
+PLUGIN_DIR   := build/mirror/headwater.internal/platform/headwater/$(VERSION)/$(OS_ARCH)
+PLUGIN       := $(PLUGIN_DIR)/terraform-provider-headwater_v$(VERSION)
+GO_BUILD     := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+LINT_VERSION := v2.15.0
+LINT         := build/tools/golangci-lint-$(LINT_VERSION)
+HEADWATER    := build/headwater
+# Tests that start the whole platform are in test/; the rest need no platform.
+UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$)
+
+.PHONY: help up down clean test check build lint fmt fmt-check generate generate-check unit flow modules plan
+
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: build ## start the local platform, apply environments/local, play the sample
+	@$(HEADWATER) up
+
+down: ## stop the local platform; its data stays
+	@if [ -x $(HEADWATER) ]; then $(HEADWATER) down; else echo "nothing is running: there is no $(HEADWATER)"; fi
+
+clean: down ## stop the local platform and remove its data
+	@if [ -x $(HEADWATER) ]; then $(HEADWATER) clean; fi
+
+plan: build ## show what `make up` would change, changing nothing
+	@$(HEADWATER) plan
+
+test: build ## every test that needs no more than Go and Terraform
+	@$(MAKE) --no-print-directory modules unit flow
+
+unit: ## Go tests of everything but test/, with the race detector
+	go test -race -timeout 8m $(UNIT)
+
+flow: build ## the whole platform end to end, by terratest
+	go test -timeout 8m -v ./test/
+
+modules: build ## terraform test of each module
+	@for m in modules/*/; do build/headwater terraform-test $$m; done
+
+check: fmt-check lint generate-check test ## everything CI runs, in its order
+
+build: ## the programs into build/, the provider into build/mirror
+	@mkdir -p build/bin $(PLUGIN_DIR)
+	@$(GO_BUILD) -o build/bin/ ./cmd/headwater $(shell go list ./processors/... | grep -v internal)
+	@ln -sf bin/headwater $(HEADWATER)
+	@$(GO_BUILD) -o $(PLUGIN) ./provider
+
+lint: $(LINT) ## golangci-lint and terraform fmt
+	$(LINT) run ./...
+
+fmt: $(LINT) ## format Go and Terraform
+	$(LINT) fmt ./...
+	terraform fmt -recursive -list=true .
+
+fmt-check: $(LINT) ## fail when a file is not formatted
+	@out=$$($(LINT) fmt --diff ./...); if [ -n "$$out" ]; then echo "$$out"; echo "run: make fmt"; exit 1; fi
+	@terraform fmt -recursive -check -diff . || { echo "run: make fmt"; exit 1; }
+
+generate: build ## Go types of the schemas, pages of the provider
+	go generate ./...
+
+generate-check: generate ## fail when a generated file is not up to date
+	@git diff --exit-code --stat -- schemas provider/docs || { echo "generated files differ: commit what make generate wrote"; exit 1; }
+
+$(LINT):
+	@mkdir -p build/tools
+	@echo "building golangci-lint $(LINT_VERSION) (about 3 minutes, once)"
+	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv build/tools/golangci-lint $@
