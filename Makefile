@@ -7,10 +7,15 @@ VERSION      := 0.1.0
 OS_ARCH      := $(shell go env GOOS)_$(shell go env GOARCH)
 PLUGIN_DIR   := build/mirror/headwater.internal/platform/headwater/$(VERSION)/$(OS_ARCH)
 PLUGIN       := $(PLUGIN_DIR)/terraform-provider-headwater_v$(VERSION)
-GO_BUILD     := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+# Same sources, same bytes: a rebuilt program that did not change restarts nothing.
+GO_BUILD     := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+# The race detector needs a C compiler; where there is none the tests run without it.
+RACE         := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 LINT_VERSION := v2.15.0
 LINT         := build/tools/golangci-lint-$(LINT_VERSION)
 HEADWATER    := build/headwater
+# Finds the terraform that .terraform-version asks for, or fetches it.
+TERRAFORM    := $(HEADWATER) terraform --
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$)
 
@@ -35,13 +40,13 @@ test: build ## every test that needs no more than Go and Terraform
 	@$(MAKE) --no-print-directory modules unit flow
 
 unit: ## Go tests of everything but test/, with the race detector
-	go test -race -timeout 8m $(UNIT)
+	go test $(RACE) -timeout 8m $(UNIT)
 
 flow: build ## the whole platform end to end, by terratest
 	go test -timeout 8m -v ./test/
 
 modules: build ## terraform test of each module
-	@for m in modules/*/; do build/headwater terraform-test $$m; done
+	@for m in modules/*/; do echo "terraform test: $$m"; $(TERRAFORM) -chdir=$$m init -backend=false -input=false >/dev/null && $(TERRAFORM) -chdir=$$m test; done
 
 check: fmt-check lint generate-check test ## everything CI runs, in its order
 
@@ -51,16 +56,16 @@ build: ## the programs into build/, the provider into build/mirror
 	@ln -sf bin/headwater $(HEADWATER)
 	@$(GO_BUILD) -o $(PLUGIN) ./provider
 
-lint: $(LINT) ## golangci-lint and terraform fmt
+lint: $(LINT) ## golangci-lint; the rules it cannot hold are tests in internal/lint
 	$(LINT) run ./...
 
-fmt: $(LINT) ## format Go and Terraform
+fmt: $(LINT) build ## format Go and Terraform
 	$(LINT) fmt ./...
-	terraform fmt -recursive -list=true .
+	$(TERRAFORM) fmt -recursive -list=true .
 
-fmt-check: $(LINT) ## fail when a file is not formatted
+fmt-check: $(LINT) build ## fail when a file is not formatted
 	@out=$$($(LINT) fmt --diff ./...); if [ -n "$$out" ]; then echo "$$out"; echo "run: make fmt"; exit 1; fi
-	@terraform fmt -recursive -check -diff . || { echo "run: make fmt"; exit 1; }
+	@$(TERRAFORM) fmt -recursive -check -diff . || { echo "run: make fmt"; exit 1; }
 
 generate: build ## Go types of the schemas, pages of the provider
 	go generate ./...
