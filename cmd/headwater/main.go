@@ -1,0 +1,77 @@
+// Command headwater is the operator's command line: it starts and stops the
+// local platform, applies the local environment, sends and imports events, and
+// shows what happened to them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// commands is the command line. Every command is a struct of its flags with a
+// Run(ctx context.Context) error method, in a file of its own.
+type commands struct {
+	Up          upCommand          `cmd:"" group:"platform" help:"Start the local platform, apply environments/local and play the sample."`
+	Down        downCommand        `cmd:"" group:"platform" help:"Stop the local platform. Its data stays."`
+	Clean       cleanCommand       `cmd:"" group:"platform" help:"Remove the data of the local platform, which must be down."`
+	Status      statusCommand      `cmd:"" group:"platform" help:"Show addresses, tasks, topics and latency."`
+	Plan        planCommand        `cmd:"" group:"platform" help:"Show what up would change, changing nothing."`
+	Terraform   terraformCommand   `cmd:"" group:"platform" passthrough:"" help:"Run the terraform that this repository asks for."`
+	Run         runCommand         `cmd:"" group:"platform" help:"Be the platform process, in the foreground."`
+	Credentials credentialsCommand `cmd:"" group:"events" help:"Print the user, password and write key of a principal."`
+
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+const description = `The operator's command line of Headwater.
+
+Start with:
+
+    headwater up
+    headwater status
+    headwater tail aggregates.sessions --from-start --limit 5
+    headwater credentials local
+
+Each command explains itself: headwater up --help`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "headwater:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop was called
+	}
+}
+
+// run parses args and runs the command they name.
+func run(ctx context.Context, args []string) error {
+	var root commands
+	parser, err := kong.New(&root,
+		kong.Name("headwater"),
+		kong.Description(description),
+		kong.Vars{"version": version},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "platform", Title: "The local platform:"},
+			{Key: "events", Title: "Events:"},
+		}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		return err
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return fmt.Errorf("%w (try headwater --help)", err)
+	}
+	return parsed.Run()
+}
