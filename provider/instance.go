@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/singleflight"
 )
 
 // instance is one configured provider, made by Configure and handed to every
@@ -17,27 +21,64 @@ type instance struct {
 	settings
 	collector *collector
 	planned   planned
+	reported  reported
 
-	dial   sync.Once
-	client *kadm.Client
+	making sync.Once
+	client *clusterClient
 	err    error
+
+	reaching singleflight.Group
+	reached  atomic.Bool
+}
+
+// clusterClient is a client of the Kafka cluster: kadm's methods, and raw for
+// requests that kadm lacks and for producing.
+type clusterClient struct {
+	*kadm.Client
+	raw *kgo.Client
 }
 
 func newInstance(set settings) *instance {
 	inst := &instance{settings: set}
-	inst.collector = newCollector(inst.admin)
+	// A load is a few requests, each with its own timeout inside the client.
+	inst.collector = newCollector(inst.connect, 2*set.requestTimeout)
 	return inst
 }
 
-// admin returns the administrative client, made on first use. Making it does not
-// dial either: the first request does.
-func (i *instance) admin() (*kadm.Client, error) {
-	i.dial.Do(func() {
-		if len(i.kafka.BootstrapServers) == 0 {
-			i.err = fmt.Errorf("no broker is configured: set bootstrap_servers in the provider block or HEADWATER_BOOTSTRAP_SERVERS")
+// connect returns a client of a cluster that answers. The first call asks any
+// broker for a sign of life, so that brokers that are away are told as such, at
+// once and with their addresses, and not as the time-out of some request.
+func (i *instance) connect(ctx context.Context) (*clusterClient, error) {
+	client, err := i.makeClient()
+	if err != nil || i.reached.Load() {
+		return client, err
+	}
+	_, err, _ = i.reaching.Do("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.requestTimeout)
+		defer cancel()
+		if err := client.raw.Ping(ctx); err != nil {
+			return nil, &unreachableError{servers: i.kafka.BootstrapServers, cause: err}
+		}
+		i.reached.Store(true)
+		return nil, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
+func (i *instance) makeClient() (*clusterClient, error) {
+	i.making.Do(func() {
+		if i.kafkaUnknown {
+			i.err = errors.New("the provider's Kafka settings are not known yet")
 			return
 		}
-		client, err := i.kafka.Client(
+		if len(i.kafka.BootstrapServers) == 0 {
+			i.err = errors.New("no broker is configured: set bootstrap_servers in the provider block or HEADWATER_BOOTSTRAP_SERVERS")
+			return
+		}
+		raw, err := i.kafka.Client(
 			kgo.RetryTimeout(i.requestTimeout),
 			kgo.MetadataMinAge(50*time.Millisecond),
 		)
@@ -45,7 +86,7 @@ func (i *instance) admin() (*kadm.Client, error) {
 			i.err = err
 			return
 		}
-		i.client = kadm.NewClient(client)
+		i.client = &clusterClient{Client: kadm.NewClient(raw), raw: raw}
 		i.client.SetTimeoutMillis(int32(i.requestTimeout.Milliseconds()))
 	})
 	return i.client, i.err

@@ -1,6 +1,10 @@
 package main
 
-import "sync"
+import (
+	"sync"
+
+	"headwater.internal/platform/internal/schema"
+)
 
 // planned is what the resources of one plan have announced to each other. Only
 // attribute references give an order, so a reader must expect that what it looks
@@ -10,10 +14,10 @@ type planned struct {
 	subjects map[string]plannedSubject
 }
 
-// plannedSubject is the text that a schema subject will have after apply.
+// plannedSubject is the schema that a subject will have after apply.
 type plannedSubject struct {
-	schemaType string
-	schema     string
+	schema  *schema.Schema // nil when it can be parsed only in apply
+	version int64          // 0 when apply will give it a new one
 }
 
 // addSubject announces a subject's planned schema.

@@ -51,7 +51,9 @@ func (p *headwaterProvider) Configure(ctx context.Context, req provider.Configur
 
 // Resources lists the constructors of all resources, A to Z.
 func (p *headwaterProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{}
+	return []func() resource.Resource{
+		newTopicResource,
+	}
 }
 
 // DataSources lists the constructors of all data sources, A to Z.
@@ -61,5 +63,8 @@ func (p *headwaterProvider) DataSources(context.Context) []func() datasource.Dat
 
 // Functions lists the constructors of all provider functions, A to Z.
 func (p *headwaterProvider) Functions(context.Context) []func() function.Function {
-	return []func() function.Function{}
+	return []func() function.Function{
+		newBytesFunction,
+		newDurationFunction,
+	}
 }

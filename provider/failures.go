@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// unreachableError says that no broker of a configured cluster answers.
+type unreachableError struct {
+	servers []string
+	cause   error
+}
+
+func (e *unreachableError) Error() string {
+	return fmt.Sprintf("no broker of %s answers: %s", strings.Join(e.servers, ", "), e.cause)
+}
+
+func (e *unreachableError) Unwrap() error { return e.cause }
+
+// reported remembers what has been said in this walk, so that a hundred
+// resources with one trouble make one diagnostic.
+type reported struct {
+	mu   sync.Mutex
+	said map[string]bool
+}
+
+// first reports whether the topic comes up for the first time.
+func (r *reported) first(topic string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.said == nil {
+		r.said = map[string]bool{}
+	}
+	defer func() { r.said[topic] = true }()
+	return !r.said[topic]
+}
+
+// fail adds the diagnostic of a failed read or write. The summary is a verb
+// phrase that names the object, such as `Create topic "x"`.
+func (i *instance) fail(diags *diag.Diagnostics, summary string, err error) {
+	if away := i.unreachable(err); away != nil {
+		diags.AddError(summary+": Kafka cannot be reached", fmt.Sprintf(
+			"No broker of %s answers: %s.\n\nNothing was written. Check that the cluster runs and that the provider's bootstrap_servers "+
+				"(or HEADWATER_BOOTSTRAP_SERVERS), tls and sasl are right, then run the same command again.",
+			strings.Join(away.servers, ", "), cause(away.cause)))
+		return
+	}
+	diags.AddError(summary, sentence(err)+advice(err))
+}
+
+// failPlan is fail for reads and plans. A cluster that cannot be reached refuses
+// the whole plan, so the first resource says it and the others keep their state.
+func (i *instance) failPlan(diags *diag.Diagnostics, summary string, err error) {
+	if i.unreachable(err) != nil && !i.reported.first("unreachable") {
+		return
+	}
+	i.fail(diags, summary, err)
+}
+
+// unreachable tells a broken or refused connection, and a request that nobody
+// answered in time, from an answer that says no.
+func (i *instance) unreachable(err error) *unreachableError {
+	var away *unreachableError
+	if errors.As(err, &away) {
+		return away
+	}
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) ||
+		errors.Is(err, kerr.BrokerNotAvailable) {
+		return &unreachableError{servers: i.kafka.BootstrapServers, cause: err}
+	}
+	return nil
+}
+
+// cause strips what the client says about its own pieces.
+func cause(err error) string {
+	var shards *kadm.ShardErrors
+	if errors.As(err, &shards) && len(shards.Errs) > 0 {
+		err = shards.Errs[0].Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer within the request timeout"
+	}
+	return strings.TrimSuffix(err.Error(), ".")
+}
+
+// sentence makes an error the first sentence of a detail.
+func sentence(err error) string {
+	text := cause(err)
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// advice says how to mend what brokers refuse most often.
+func advice(err error) string {
+	switch {
+	case denied(err):
+		return "\n\nThe provider's principal lacks the right. Give it an ACL for this, or run as a super user."
+	case errors.Is(err, kerr.SecurityDisabled):
+		return "\n\nThe brokers run without an authorizer: set authorizer.class.name on them, or remove the headwater_acl resources."
+	case errors.Is(err, kerr.TopicAlreadyExists):
+		return "\n\nIt was made outside this configuration. Bring it in with an import block, or delete it first."
+	case errors.Is(err, kerr.InvalidReplicationFactor):
+		return "\n\nThe cluster has fewer brokers than replicas are asked for: lower replication_factor or add brokers."
+	}
+	return ""
+}
+
+// denied tells a missing right from every other refusal.
+func denied(err error) bool {
+	for _, right := range []error{
+		kerr.ClusterAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed,
+		kerr.TransactionalIDAuthorizationFailed, kerr.DelegationTokenAuthorizationFailed,
+	} {
+		if errors.Is(err, right) {
+			return true
+		}
+	}
+	return false
+}
+
+// warnUnchecked says once per walk what a plan could not look at.
+func (i *instance) warnUnchecked(diags *diag.Diagnostics, why string) {
+	if i.reported.first(why) {
+		diags.AddWarning("Plan not checked by the brokers", why)
+	}
+}
+
+// unknownKafka is why a plan is made without the brokers while their address is
+// known only after apply.
+const unknownKafka = "The provider's Kafka settings are known only after apply. The plan is checked against Kafka's published rules alone; " +
+	"what is on the cluster is kept as the state has it, and the brokers check again before anything is written."

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// ValidateConfig holds the file against Kafka's published rules, without the brokers.
+func (r *topicResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config topicModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(config.check()...)
+}
+
+// check finds what no broker need be asked about.
+func (m topicModel) check() diag.Diagnostics {
+	diags := checkConfig(m.Config, path.Root("config"), topicConfigKeys, throttled)
+	owned := mapOf(m.Config)
+	if name := m.Name.ValueString(); name == "." || name == ".." {
+		diags.AddAttributeError(path.Root("name"), "Invalid topic name", `A topic cannot be called "." or "..".`)
+	}
+	if !m.Retention.IsNull() && !m.Retention.IsUnknown() {
+		if _, err := parseRetention(m.Retention.ValueString()); err != nil {
+			diags.AddAttributeError(path.Root("retention"), "Invalid retention", sentence(err))
+		}
+		if _, both := m.Config.Elements()[retentionKey]; both {
+			diags.AddAttributeError(path.Root("config").AtMapKey(retentionKey), "Retention given twice",
+				`The attribute retention and "retention.ms" in config are the same setting: keep one of them.`)
+		}
+	}
+	if minimum, err := strconv.ParseInt(owned["min.insync.replicas"], 10, 64); err == nil && m.replicas() > 0 && minimum > int64(m.replicas()) {
+		diags.AddAttributeError(path.Root("config").AtMapKey("min.insync.replicas"), "More in-sync replicas than replicas", fmt.Sprintf(
+			"With replication_factor = %d, min.insync.replicas = %d can never be met: producers with acks=all would be refused for ever.", m.replicas(), minimum))
+	}
+	return diags
+}
+
+func throttled(key string) string {
+	if !throttleKeys[key] {
+		return ""
+	}
+	return fmt.Sprintf("%q belongs to a running reassignment, which sets and clears it. Remove it here.", key)
+}
+
+// ModifyPlan refuses what would fail or lose data, while nothing has been written.
+func (r *topicResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.inst == nil {
+		return
+	}
+	var plan, state topicModel
+	if !req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	}
+	if req.Plan.Raw.IsNull() {
+		r.planDestroy(ctx, state, &resp.Diagnostics)
+		return
+	}
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(plan.check()...)
+	r.refuseCollision(plan, &resp.Diagnostics)
+	if req.State.Raw.IsNull() {
+		r.planCreate(ctx, plan, &resp.Diagnostics)
+		return
+	}
+	if !req.Plan.Raw.Equal(req.State.Raw) {
+		r.planUpdate(ctx, plan, state, &resp.Diagnostics)
+	}
+}
+
+func (r *topicResource) planDestroy(ctx context.Context, state topicModel, diags *diag.Diagnostics) {
+	if r.inst.kafkaUnknown {
+		r.inst.warnUnchecked(diags, unknownKafka)
+		return
+	}
+	r.refuseLoss(ctx, state, diags)
+}
+
+// refuseCollision compares with the other topics of this plan.
+func (r *topicResource) refuseCollision(plan topicModel, diags *diag.Diagnostics) {
+	if plan.Name.IsUnknown() {
+		return
+	}
+	if other := r.inst.planned.addTopic(plan.Name.ValueString()); other != "" {
+		collision(plan.Name.ValueString(), other, "another resource of this plan declares", diags)
+	}
+}
+
+func collision(name, other, whence string, diags *diag.Diagnostics) {
+	diags.AddAttributeError(path.Root("name"), "Topic names collide", fmt.Sprintf(
+		"%q and %q, which %s, differ only in dots and underscores. Kafka's metrics turn both into %q, and brokers refuse the second one. "+
+			"Rename one of them; Headwater's names have dots and hyphens only.", name, other, whence, metricName(name)))
+}
+
+func (r *topicResource) planCreate(ctx context.Context, plan topicModel, diags *diag.Diagnostics) {
+	if plan.Name.IsUnknown() || diags.HasError() {
+		return
+	}
+	name := plan.Name.ValueString()
+	if !r.inst.planned.createTopic(name) {
+		diags.AddAttributeError(path.Root("name"), "Topic declared twice",
+			fmt.Sprintf("Another resource of this plan creates topic %q too. Keep one of them.", name))
+		return
+	}
+	if r.inst.kafkaUnknown {
+		r.inst.warnUnchecked(diags, unknownKafka)
+		return
+	}
+	existing, err := r.inst.collector.topics.peek(ctx)
+	if err != nil {
+		r.inst.failPlan(diags, fmt.Sprintf("Plan topic %q", name), err)
+		return
+	}
+	if _, exists := existing[name]; exists {
+		diags.AddAttributeError(path.Root("name"), "Topic exists already", fmt.Sprintf(
+			"Topic %q is on the cluster and not in this state. Bring it in with `import { to = <its address>, id = %q }`; "+
+				"if it moved within the configuration, write a moved block; to start anew, delete it first. A topic is never replaced.", name, name))
+		return
+	}
+	for other := range existing {
+		if metricName(other) == metricName(name) {
+			collision(name, other, "is on the cluster", diags)
+			return
+		}
+	}
+	if !plan.Partitions.IsUnknown() && plan.settled() {
+		r.dryRun(diags, fmt.Sprintf("Plan topic %q", name), r.tryCreate(ctx, plan))
+	}
+}
+
+// settled reports whether all settings are known.
+func (m topicModel) settled() bool {
+	if m.Config.IsUnknown() || m.Retention.IsUnknown() {
+		return false
+	}
+	return len(mapOf(m.Config)) == len(m.Config.Elements())
+}
+
+func (r *topicResource) planUpdate(ctx context.Context, plan, state topicModel, diags *diag.Diagnostics) {
+	name, was := plan.Name.ValueString(), state.Name.ValueString()
+	if !plan.Name.IsUnknown() && name != was {
+		diags.AddAttributeError(path.Root("name"), "A topic cannot be renamed", fmt.Sprintf(
+			"Kafka cannot rename topic %q to %q, and replacing it would lose its records. Declare the new topic beside the old one, "+
+				"move its producers and consumers, then remove the old one.", was, name))
+		return
+	}
+	from, to := state.Partitions.ValueInt64(), plan.Partitions.ValueInt64()
+	if !plan.Partitions.IsUnknown() && to < from {
+		diags.AddAttributeError(path.Root("partitions"), "A topic cannot have fewer partitions", fmt.Sprintf(
+			"Topic %q has %d partitions and Kafka cannot take any away, so %d cannot be reached. Keep %d, or declare a new topic and move over.", name, from, to, from))
+		return
+	}
+	if !plan.ReplicationFactor.IsUnknown() && plan.ReplicationFactor.ValueInt64() != state.ReplicationFactor.ValueInt64() {
+		diags.AddAttributeError(path.Root("replication_factor"), "The replication factor cannot change here yet", fmt.Sprintf(
+			"Topic %q has %d replicas of each partition. Making it %d means moving data between brokers, which this provider does not do yet. "+
+				"Reassign with Kafka's tools and then set the number here, or set it back to %d.",
+			name, state.ReplicationFactor.ValueInt64(), plan.ReplicationFactor.ValueInt64(), state.ReplicationFactor.ValueInt64()))
+		return
+	}
+	if !plan.Partitions.IsUnknown() && to > from {
+		diags.AddAttributeWarning(path.Root("partitions"), "Growing a topic moves its keys", fmt.Sprintf(
+			"With %d instead of %d partitions, most keys of topic %q go to another partition: order per key is broken once, "+
+				"and processors with state refuse to start on the new count.", to, from, name))
+	}
+	r.tryUpdate(ctx, plan, state, diags)
+}
+
+// tryUpdate lets the brokers check the update.
+func (r *topicResource) tryUpdate(ctx context.Context, plan, state topicModel, diags *diag.Diagnostics) {
+	if diags.HasError() || !plan.settled() || plan.Partitions.IsUnknown() {
+		return
+	}
+	if r.inst.kafkaUnknown {
+		r.inst.warnUnchecked(diags, unknownKafka)
+		return
+	}
+	summary := fmt.Sprintf("Plan topic %q", plan.Name.ValueString())
+	if !plan.Partitions.Equal(state.Partitions) {
+		r.dryRun(diags, summary, r.tryGrow(ctx, plan))
+	}
+	if changes := plan.changes(state); len(changes) > 0 && !diags.HasError() {
+		client, err := r.inst.connect(ctx)
+		if err == nil {
+			err = alterError(client.ValidateAlterTopicConfigs(ctx, changes, plan.Name.ValueString()))
+		}
+		r.dryRun(diags, summary, err)
+	}
+}
+
+// dryRun judges the brokers' answer to a request that only validates. A missing
+// right is no fault of the plan: it is said once and the apply decides.
+func (r *topicResource) dryRun(diags *diag.Diagnostics, summary string, err error) {
+	switch {
+	case err == nil:
+	case denied(err):
+		r.inst.warnUnchecked(diags, "The provider's principal may not change topics, so the brokers could not check the plan of topics: "+sentence(err))
+	default:
+		r.inst.failPlan(diags, summary, err)
+	}
+}
+
+func (r *topicResource) tryCreate(ctx context.Context, plan topicModel) error {
+	client, err := r.inst.connect(ctx)
+	if err != nil {
+		return err
+	}
+	values := map[string]*string{}
+	for key, value := range plan.desired() {
+		values[key] = &value
+	}
+	name := plan.Name.ValueString()
+	answers, err := client.ValidateCreateTopics(ctx, int32(plan.Partitions.ValueInt64()), plan.replicas(), values, name)
+	if err != nil {
+		return err
+	}
+	return withMessage(answers[name].Err, answers[name].ErrMessage)
+}
+
+func (r *topicResource) tryGrow(ctx context.Context, plan topicModel) error {
+	client, err := r.inst.connect(ctx)
+	if err != nil {
+		return err
+	}
+	name := plan.Name.ValueString()
+	answers, err := client.ValidateUpdatePartitions(ctx, int(plan.Partitions.ValueInt64()), name)
+	if err != nil {
+		return err
+	}
+	if errors.Is(answers[name].Err, kerr.UnknownTopicOrPartition) {
+		return nil // it vanished since the refresh; the apply will say so
+	}
+	return withMessage(answers[name].Err, answers[name].ErrMessage)
+}

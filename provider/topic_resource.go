@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+var (
+	_ resource.ResourceWithConfigure      = (*topicResource)(nil)
+	_ resource.ResourceWithImportState    = (*topicResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*topicResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*topicResource)(nil)
+)
+
+type topicResource struct {
+	inst *instance
+}
+
+type topicModel struct {
+	Name               types.String `tfsdk:"name"`
+	Partitions         types.Int64  `tfsdk:"partitions"`
+	ReplicationFactor  types.Int64  `tfsdk:"replication_factor"`
+	Retention          types.String `tfsdk:"retention"`
+	Config             types.Map    `tfsdk:"config"`
+	DeletionProtection types.Bool   `tfsdk:"deletion_protection"`
+	ForceDestroy       types.Bool   `tfsdk:"force_destroy"`
+	TopicID            types.String `tfsdk:"topic_id"`
+}
+
+func newTopicResource() resource.Resource { return &topicResource{} }
+
+// Metadata names the type.
+func (r *topicResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_topic"
+}
+
+// topicName is what Kafka accepts; "." and ".." are left to the broker's check.
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+
+// Schema describes the type.
+func (r *topicResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A Kafka topic.\n\n" +
+			"The plan is checked before anything is written: setting names and values against Apache Kafka 4.3, then by the brokers themselves " +
+			"(`validate_only`) where they can be reached. A rename and a lower number of partitions are refused, never answered with a replacement, " +
+			"and a topic that holds records is not destroyed while `deletion_protection` is on in the state.\n\n" +
+			"Only the settings in `config` and `retention` are owned: others on the topic are neither shown nor changed, " +
+			"and the throttles of a running reassignment are left alone.",
+		Attributes: map[string]schema.Attribute{
+			"name": schema.StringAttribute{
+				MarkdownDescription: "Name of the topic: letters, digits, `.`, `_` and `-`, at most 249. It cannot change. " +
+					"Two names that differ in `.` and `_` only are refused, since Kafka's metrics cannot tell them apart.",
+				Required: true,
+				Validators: []validator.String{stringvalidator.RegexMatches(topicName,
+					"a topic name has 1 to 249 letters, digits, dots, underscores and hyphens")},
+			},
+			"partitions": schema.Int64Attribute{
+				MarkdownDescription: "Number of partitions. It can grow in place (which moves keys to other partitions, so their order is broken once) and never shrink.",
+				Required:            true,
+				Validators:          []validator.Int64{int64validator.AtLeast(1)},
+			},
+			"replication_factor": schema.Int64Attribute{
+				MarkdownDescription: "Number of replicas of each partition; the brokers' default when left out. It cannot be changed here yet: that is a reassignment.",
+				Optional:            true,
+				Computed:            true,
+				Validators:          []validator.Int64{int64validator.Between(1, 32767)},
+				PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+			},
+			"retention": schema.StringAttribute{
+				MarkdownDescription: "How long records are kept, such as `30d`, `12h` or `unlimited`. It stands for `retention.ms` in `config`, where it must not be then.",
+				Optional:            true,
+			},
+			"config": schema.MapAttribute{
+				MarkdownDescription: "Topic settings by their Kafka names, such as `\"cleanup.policy\" = \"compact\"`. Settings left out keep what the brokers have.",
+				ElementType:         types.StringType,
+				Optional:            true,
+			},
+			"deletion_protection": schema.BoolAttribute{
+				MarkdownDescription: "Refuse to destroy the topic while it holds records. On by default. What counts is the value in the state: " +
+					"turning it off is an apply of its own, before the one that destroys.",
+				Optional: true,
+				Computed: true,
+				Default:  booldefault.StaticBool(true),
+			},
+			"force_destroy": schema.BoolAttribute{
+				MarkdownDescription: "Destroy the topic although it holds records and is protected. For throwaway environments. What counts is the value in the state.",
+				Optional:            true,
+				Computed:            true,
+				Default:             booldefault.StaticBool(false),
+			},
+			"topic_id": schema.StringAttribute{
+				MarkdownDescription: "Kafka's own id of the topic, a UUID. A topic that was deleted and made again outside Terraform has another one, which a plan reports.",
+				Computed:            true,
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+			},
+		},
+	}
+}
+
+// Configure takes the provider's instance.
+func (r *topicResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.inst = instanceFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+// Create makes the topic. Once the brokers have made it, nothing fails any more:
+// an error after that would taint the topic, and a tainted one is replaced.
+func (r *topicResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan topicModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	name := plan.Name.ValueString()
+	created, err := r.create(ctx, plan)
+	r.inst.collector.forgetTopic(name)
+	if err != nil {
+		r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Create topic %q", name), err)
+		return
+	}
+	plan.TopicID = types.StringValue(topicUUID(created.id))
+	plan.ReplicationFactor = types.Int64Value(created.replicationFactor)
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	if created.leaderless > 0 {
+		resp.Diagnostics.AddWarning(fmt.Sprintf("Topic %q has no leaders yet", name),
+			fmt.Sprintf("It was created, and %d of its %d partitions had no leader 15 s later. Producers wait until they have.", created.leaderless, created.partitions))
+	}
+}
+
+// Read takes over what the brokers have for the settings that are owned.
+func (r *topicResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state topicModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
+		return
+	}
+	name := state.Name.ValueString()
+	info, exists, err := r.inst.collector.topics.get(ctx, name)
+	var config map[string]configValue
+	if err == nil && exists {
+		config, exists, err = r.inst.collector.configs.get(ctx, name)
+	}
+	if err != nil {
+		r.inst.failPlan(&resp.Diagnostics, fmt.Sprintf("Read topic %q", name), err)
+		return
+	}
+	if !exists {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if was, is := state.TopicID.ValueString(), topicUUID(info.id); was != "" && was != is {
+		resp.Diagnostics.AddWarning(fmt.Sprintf("Topic %q was recreated outside Terraform", name), fmt.Sprintf(
+			"It was deleted and made again: its id is %s now and was %s. The records of the earlier topic are gone, and offsets that consumers "+
+				"committed for it mean nothing in this one. The next apply takes the new topic over.", is, was))
+	}
+	resp.Diagnostics.Append(state.take(ctx, info, config)...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+}
+
+// Update grows the topic and writes the settings that changed. The state follows
+// step by step, so that what was done is known even when the next step fails.
+func (r *topicResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state topicModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	name := plan.Name.ValueString()
+	defer r.inst.collector.forgetTopic(name)
+	if grown := plan.Partitions.ValueInt64(); grown != state.Partitions.ValueInt64() {
+		if err := r.grow(ctx, name, int(grown)); err != nil {
+			r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Grow topic %q to %d partitions", name, grown), err)
+			return
+		}
+		state.Partitions = plan.Partitions
+		resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	}
+	if changes := plan.changes(state); len(changes) > 0 {
+		if err := r.alter(ctx, name, changes); err != nil {
+			r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Change the settings of topic %q", name), err)
+			return
+		}
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+}
+
+// Delete deletes the topic, unless it is protected and holds records by now.
+func (r *topicResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state topicModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	name := state.Name.ValueString()
+	r.inst.collector.forgetTopic(name)
+	r.refuseLoss(ctx, state, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	client, err := r.inst.connect(ctx)
+	if err == nil {
+		var answer kadm.DeleteTopicResponse
+		answer, err = client.DeleteTopic(ctx, name)
+		err = errors.Join(err, withMessage(answer.Err, answer.ErrMessage))
+	}
+	r.inst.collector.forgetTopic(name)
+	if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Delete topic %q", name), err)
+	}
+}
+
+// ImportState takes a topic's name. Its settings become owned, retention.ms as
+// retention.
+func (r *topicResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	refuseImportUnknown(r.inst, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), req.ID)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("deletion_protection"), true)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("force_destroy"), false)...)
+}
+
+// refuseImportUnknown stops an import that cannot look at the cluster.
+func refuseImportUnknown(inst *instance, diags *diag.Diagnostics) {
+	if inst.kafkaUnknown {
+		diags.AddError("Import needs the brokers", "The provider's Kafka settings are known only after apply. Apply what they come from first, then import.")
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// leaderWait is how long a new topic may take to have leaders everywhere before
+// the apply goes on without.
+const leaderWait = 15 * time.Second
+
+// create makes the topic and waits until the brokers show it with leaders, so
+// that the next plan does not meet one that has not heard of it.
+func (r *topicResource) create(ctx context.Context, plan topicModel) (topicInfo, error) {
+	client, err := r.inst.connect(ctx)
+	if err != nil {
+		return topicInfo{}, err
+	}
+	name := plan.Name.ValueString()
+	values := map[string]*string{}
+	for key, value := range plan.desired() {
+		values[key] = &value
+	}
+	answers, err := client.CreateTopics(ctx, int32(plan.Partitions.ValueInt64()), plan.replicas(), values, name)
+	if err != nil {
+		return topicInfo{}, err
+	}
+	answer := answers[name]
+	if answer.Err != nil {
+		return topicInfo{}, withMessage(answer.Err, answer.ErrMessage)
+	}
+	info := topicInfo{
+		id: answer.ID, partitions: int64(answer.NumPartitions),
+		replicationFactor: int64(answer.ReplicationFactor), leaderless: int(answer.NumPartitions),
+	}
+	return r.awaitLeaders(ctx, name, info), nil
+}
+
+// awaitLeaders looks at the topic until it has leaders or the wait is over. What
+// the creation answered stays true when nothing better is seen.
+func (r *topicResource) awaitLeaders(ctx context.Context, name string, info topicInfo) topicInfo {
+	ctx, cancel := context.WithTimeout(ctx, leaderWait)
+	defer cancel()
+	for ctx.Err() == nil {
+		seen, ok, err := loadTopic(r.inst.connect)(ctx, name)
+		if err == nil && ok && seen.id == info.id {
+			info.leaderless = seen.leaderless
+			info.replicationFactor = max(info.replicationFactor, seen.replicationFactor)
+			if seen.leaderless == 0 {
+				return info
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return info
+}
+
+func (r *topicResource) grow(ctx context.Context, name string, partitions int) error {
+	client, err := r.inst.connect(ctx)
+	if err != nil {
+		return err
+	}
+	answers, err := client.UpdatePartitions(ctx, partitions, name)
+	if err != nil {
+		return err
+	}
+	return withMessage(answers[name].Err, answers[name].ErrMessage)
+}
+
+func (r *topicResource) alter(ctx context.Context, name string, changes []kadm.AlterConfig) error {
+	client, err := r.inst.connect(ctx)
+	if err != nil {
+		return err
+	}
+	answers, err := client.AlterTopicConfigs(ctx, changes, name)
+	return alterError(answers, err)
+}
+
+// alterError is the first error in an answer to a change of settings.
+func alterError(answers kadm.AlterConfigsResponses, err error) error {
+	for _, answer := range answers {
+		if answer.Err != nil {
+			return withMessage(answer.Err, answer.ErrMessage)
+		}
+	}
+	return err
+}
+
+// refuseLoss refuses to destroy a topic that is protected and holds records. What
+// cannot be counted is taken for records.
+func (r *topicResource) refuseLoss(ctx context.Context, state topicModel, diags *diag.Diagnostics) {
+	if !state.DeletionProtection.ValueBool() || state.ForceDestroy.ValueBool() {
+		return
+	}
+	name := state.Name.ValueString()
+	records, exists, err := r.inst.collector.records.get(ctx, name)
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition) || err == nil && !exists:
+		return
+	case err != nil:
+		r.inst.failPlan(diags, fmt.Sprintf("Count the records of protected topic %q", name), err)
+	case records > 0:
+		diags.AddError(fmt.Sprintf("Topic %q is protected and holds records", name), fmt.Sprintf(
+			"Destroying it would lose about %d records. If that is meant, set deletion_protection = false on it (for an event of the catalogue: "+
+				"retired = true) and apply that first; the protection that counts is the one in the state. Then destroy it in the next apply.", records))
+	}
+}
+
+// withMessage adds what the broker says to its error code.
+func withMessage(err error, message string) error {
+	if err == nil || message == "" {
+		return err
+	}
+	return &kadm.ErrAndMessage{Err: err, ErrMessage: message}
+}
+
+// topicUUID prints an id as Kafka's tools do not, but as everyone else does.
+func topicUUID(id kadm.TopicID) string { return uuid.UUID(id).String() }
