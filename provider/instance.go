@@ -21,6 +21,7 @@ type instance struct {
 	settings
 	collector *collector
 	planned   planned
+	topics    plannedTopics
 	reported  reported
 
 	making sync.Once

@@ -93,7 +93,7 @@ func (r *topicResource) refuseCollision(plan topicModel, diags *diag.Diagnostics
 	if plan.Name.IsUnknown() {
 		return
 	}
-	if other := r.inst.planned.addTopic(plan.Name.ValueString()); other != "" {
+	if other := r.inst.topics.add(plan.Name.ValueString()); other != "" {
 		collision(plan.Name.ValueString(), other, "another resource of this plan declares", diags)
 	}
 }
@@ -109,7 +109,7 @@ func (r *topicResource) planCreate(ctx context.Context, plan topicModel, diags *
 		return
 	}
 	name := plan.Name.ValueString()
-	if !r.inst.planned.createTopic(name) {
+	if !r.inst.topics.create(name) {
 		diags.AddAttributeError(path.Root("name"), "Topic declared twice",
 			fmt.Sprintf("Another resource of this plan creates topic %q too. Keep one of them.", name))
 		return
