@@ -51,7 +51,7 @@ func (t *task) run() {
 		logger.Error("a task runs without a log file", "error", err)
 		log = &logFile{}
 	}
-	defer log.Close() //nolint:errcheck // nothing left to write
+	defer log.Close()
 	for {
 		started := time.Now()
 		exit := t.once(log, logger)

@@ -1,0 +1,212 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"headwater.internal/platform/internal/kafka"
+	"headwater.internal/platform/internal/schema"
+	"headwater.internal/platform/internal/supervisor"
+)
+
+// Platform is a running local platform.
+type Platform struct {
+	Place   Place
+	Secrets Secrets
+
+	brokers    *brokers
+	registry   *schema.Registry
+	supervisor *supervisor.Supervisor
+	servers    []*http.Server
+	lock       *os.File
+}
+
+// Start starts the platform in dataDir with ports counted from portBase, and
+// with it the deployments it ran last. A second process on the same data
+// directory is refused. The error of a port in use says how to move.
+func Start(dataDir string, portBase int, logger *slog.Logger) (*Platform, error) {
+	if err := os.MkdirAll(dataDir, 0o755); err != nil {
+		return nil, fmt.Errorf("start the platform: %w", err)
+	}
+	absolute, err := filepath.Abs(dataDir) // tasks run elsewhere
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(absolute)
+	if err != nil {
+		return nil, err
+	}
+	p := &Platform{Place: NewPlace(absolute, portBase), lock: lock}
+	if err := p.start(logger); err != nil {
+		return nil, errors.Join(err, p.Close(context.Background()))
+	}
+	return p, nil
+}
+
+func (p *Platform) start(logger *slog.Logger) error {
+	var err error
+	if p.Secrets, err = EnsureSecrets(p.Place.DataDir); err != nil {
+		return err
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if p.registry, err = schema.New(p.Place.Path("registry")); err != nil {
+		return fmt.Errorf("start the schema registry: %w", err)
+	}
+	if err := p.serve(p.Place.RegistryURL, p.registry.Handler(), logger); err != nil {
+		return err
+	}
+	if p.brokers, err = startBrokers(p.Place, p.Secrets, metrics, logger); err != nil {
+		return err
+	}
+	if p.Place.ClusterID, err = clusterID(p.Place, p.Secrets); err != nil {
+		return err
+	}
+	if p.supervisor, err = supervisor.New(p.supervisorConfig(metrics, logger)); err != nil {
+		return err
+	}
+	p.Place.PID = os.Getpid()
+	// Last: who gets an answer from /healthz may rely on all the rest.
+	if err := p.serve(p.Place.SupervisorURL, p.supervisor.Handler(p.Secrets.SupervisorToken, p.Place), logger); err != nil {
+		return err
+	}
+	if err := p.Place.Save(); err != nil {
+		return err
+	}
+	logger.Info("the platform is up", "bootstrap_servers", p.Place.BootstrapList(), "registry", p.Place.RegistryURL,
+		"supervisor", p.Place.SupervisorURL, "cluster_id", p.Place.ClusterID)
+	return nil
+}
+
+// Close drains the tasks, then stops the brokers and the registry. Its data
+// stays.
+func (p *Platform) Close(ctx context.Context) error {
+	var errs []error
+	if p.supervisor != nil {
+		p.supervisor.Close(ctx)
+	}
+	for _, s := range p.servers {
+		errs = append(errs, s.Close())
+	}
+	if p.brokers != nil {
+		errs = append(errs, p.brokers.Close())
+	}
+	if p.registry != nil {
+		errs = append(errs, p.registry.Close())
+	}
+	if p.Place.PID != 0 {
+		p.Place.PID = 0
+		errs = append(errs, p.Place.Save())
+	}
+	return errors.Join(append(errs, p.lock.Close())...)
+}
+
+func (p *Platform) supervisorConfig(metrics *prometheus.Registry, logger *slog.Logger) supervisor.Config {
+	return supervisor.Config{
+		Dir:      p.Place.Path("supervisor"),
+		LogDir:   p.Place.Path("logs"),
+		StateDir: p.Place.Path("state"),
+		Environment: map[string]string{
+			kafka.EnvBootstrapServers:       p.Place.BootstrapList(),
+			kafka.EnvSASLMechanism:          kafka.ScramSHA512,
+			"HEADWATER_SCHEMA_REGISTRY_URL": p.Place.RegistryURL,
+		},
+		Password: func(principal string) (string, error) {
+			s, err := EnsureSecrets(p.Place.DataDir, principal)
+			return s.Principals[principal], err
+		},
+		Secret: func(key string) (string, error) {
+			s, err := LoadSecrets(p.Place.DataDir)
+			if err != nil {
+				return "", err
+			}
+			return s.Lookup(key)
+		},
+		Logger:   logger,
+		Registry: metrics,
+	}
+}
+
+// Lookup reads one secret by the key that a deployment's secret_environment
+// names: write_keys (all, as name:key,name2:key2), write_keys/<name> or
+// principals/<name>.
+func (s Secrets) Lookup(key string) (string, error) {
+	kind, name, _ := strings.Cut(key, "/")
+	switch {
+	case key == "write_keys":
+		var pairs []string
+		for _, n := range slices.Sorted(maps.Keys(s.WriteKeys)) {
+			pairs = append(pairs, n+":"+s.WriteKeys[n])
+		}
+		return strings.Join(pairs, ","), nil
+	case kind == "write_keys" && s.WriteKeys[name] != "":
+		return s.WriteKeys[name], nil
+	case kind == "principals" && s.Principals[name] != "":
+		return s.Principals[name], nil
+	default:
+		return "", fmt.Errorf("no secret is called %q: use write_keys, write_keys/<name> or principals/<name>", key)
+	}
+}
+
+// serve answers at address until the platform closes.
+func (p *Platform) serve(address string, handler http.Handler, logger *slog.Logger) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", u.Host) //nolint:noctx // returns at once
+	if err != nil {
+		return fmt.Errorf("listen: %w", mendable(err))
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	p.servers = append(p.servers, server)
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("server stopped", "address", address, "error", err)
+		}
+	}()
+	return nil
+}
+
+// lockDir keeps a second platform off the same data.
+func lockDir(dir string) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(dir, "platform.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: a platform runs on this data already", dir), file.Close())
+	}
+	return file, nil
+}
+
+// clusterID asks the brokers who they are.
+func clusterID(place Place, secrets Secrets) (string, error) {
+	client, err := place.AdminConfig(secrets).Client()
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	id, err := describeCluster(ctx, client)
+	if err != nil {
+		return "", fmt.Errorf("ask the brokers as %s: %w (if secrets.json was removed, remove the data with headwater clean)", Admin, err)
+	}
+	return id, nil
+}
