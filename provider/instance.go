@@ -19,10 +19,12 @@ import (
 // each walk (plan, apply), so what is kept here lives for one walk only.
 type instance struct {
 	settings
-	collector *collector
-	planned   planned
-	topics    plannedTopics
-	reported  reported
+	collector      *collector
+	schemaRegistry *registry
+	catalogues     catalogues
+	planned        planned
+	topics         plannedTopics
+	reported       reported
 
 	making sync.Once
 	client *clusterClient
@@ -43,6 +45,8 @@ func newInstance(set settings) *instance {
 	inst := &instance{settings: set}
 	// A load is a few requests, each with its own timeout inside the client.
 	inst.collector = newCollector(inst.connect, 2*set.requestTimeout)
+	inst.catalogues = catalogues{settings: set, dial: inst.connect}
+	inst.schemaRegistry = newRegistry(set.registry, set.requestTimeout)
 	return inst
 }
 

@@ -52,13 +52,17 @@ func (p *headwaterProvider) Configure(ctx context.Context, req provider.Configur
 // Resources lists the constructors of all resources, A to Z.
 func (p *headwaterProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
+		newCatalogueEntryResource,
+		newSubjectResource,
 		newTopicResource,
 	}
 }
 
 // DataSources lists the constructors of all data sources, A to Z.
 func (p *headwaterProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{}
+	return []func() datasource.DataSource{
+		newSchemaDataSource,
+	}
 }
 
 // Functions lists the constructors of all provider functions, A to Z.

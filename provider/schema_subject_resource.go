@@ -171,7 +171,7 @@ func (r *subjectResource) Read(ctx context.Context, req resource.ReadRequest, re
 		return
 	}
 	name := state.Subject.ValueString()
-	latest, found, err := r.inst.registry.latest.get(ctx, name)
+	latest, found, err := r.inst.schemaRegistry.latest.get(ctx, name)
 	if err != nil {
 		r.inst.failRegistry(&resp.Diagnostics, fmt.Sprintf("Read schema subject %q", name), err, true)
 		return
@@ -183,7 +183,7 @@ func (r *subjectResource) Read(ctx context.Context, req resource.ReadRequest, re
 	imported := state.Schema.IsNull()
 	state.take(latest)
 	if imported || !state.CompatibilityLevel.IsNull() {
-		level, _, err := r.inst.registry.levels.get(ctx, name)
+		level, _, err := r.inst.schemaRegistry.levels.get(ctx, name)
 		if err != nil {
 			r.inst.failRegistry(&resp.Diagnostics, fmt.Sprintf("Read the compatibility level of %q", name), err, true)
 			return
@@ -215,7 +215,7 @@ func (r *subjectResource) Delete(ctx context.Context, req resource.DeleteRequest
 		return
 	}
 	name := state.Subject.ValueString()
-	if err := r.inst.registry.remove(ctx, name, state.HardDelete.ValueBool()); err != nil {
+	if err := r.inst.schemaRegistry.remove(ctx, name, state.HardDelete.ValueBool()); err != nil {
 		r.inst.failRegistry(&resp.Diagnostics, fmt.Sprintf("Delete schema subject %q", name), err, false)
 	}
 }

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	schemas "headwater.internal/platform/internal/schema"
+)
+
+// ModifyPlan decides in the plan what the registry would refuse in apply, and
+// announces the planned schema to those that refer to it.
+func (r *subjectResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.inst == nil {
+		return
+	}
+	var plan, state subjectModel
+	if !req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	}
+	if req.Plan.Raw.IsNull() {
+		state.refuseDestroy(&resp.Diagnostics)
+		return
+	}
+	resp.Diagnostics.Append(planOf(ctx, req, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	exists := !req.State.Raw.IsNull()
+	if exists && !plan.Subject.Equal(state.Subject) {
+		if state.refuseDestroy(&resp.Diagnostics) {
+			return
+		}
+		exists = false // a new subject replaces the old one
+	}
+	changed := !exists || !plan.same(state)
+	if changed {
+		plan.SchemaID, plan.Version = types.Int64Unknown(), types.Int64Unknown()
+	} else {
+		plan.Schema, plan.SchemaID, plan.Version = state.Schema, state.SchemaID, state.Version
+	}
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	if plan.Subject.IsUnknown() || plan.Schema.IsUnknown() || plan.SchemaType.IsUnknown() {
+		return
+	}
+	parsed := r.announce(ctx, plan, &resp.Diagnostics)
+	if parsed == nil || resp.Diagnostics.HasError() {
+		return
+	}
+	switch {
+	case r.inst.registryUnknown:
+		r.inst.warnRegistry(&resp.Diagnostics)
+	case changed:
+		r.planRegistration(ctx, plan, parsed, exists, &resp.Diagnostics)
+	case !plan.CompatibilityLevel.Equal(state.CompatibilityLevel):
+		r.planLevel(plan, parsed, &resp.Diagnostics)
+	}
+}
+
+// planOf reads the plan. References that are unknown as a whole read as none:
+// everything about them waits for apply.
+func planOf(ctx context.Context, req resource.ModifyPlanRequest, plan *subjectModel) diag.Diagnostics {
+	var references types.List
+	diags := req.Plan.GetAttribute(ctx, path.Root("references"), &references)
+	if references.IsUnknown() {
+		diags.AddAttributeError(path.Root("references"), "References are not known yet",
+			"Which schemas this one refers to must be known in the plan; only their versions may come from apply. Write the list out.")
+	}
+	if diags.HasError() {
+		return diags
+	}
+	return append(diags, req.Plan.Get(ctx, plan)...)
+}
+
+// announce parses the planned schema and tells the others of this plan. It
+// returns nil when the schema does not parse or cannot be parsed yet.
+func (r *subjectResource) announce(ctx context.Context, plan subjectModel, diags *diag.Diagnostics) *schemas.Schema {
+	announced := plannedSubject{version: plan.Version.ValueInt64()}
+	defer func() { r.inst.planned.addSubject(plan.Subject.ValueString(), announced) }()
+	references, waits, err := r.resolve(ctx, plan.References)
+	if err != nil {
+		r.inst.failRegistry(diags, fmt.Sprintf("Plan schema subject %q", plan.Subject.ValueString()), err, true)
+		return nil
+	}
+	if waits != "" {
+		diags.AddAttributeWarning(path.Root("references"), fmt.Sprintf("Schema of %q is checked in apply", plan.Subject.ValueString()),
+			fmt.Sprintf("It refers to %s, which cannot be seen in this plan yet. Whether it parses and is compatible is decided before it is registered.", waits))
+		return nil
+	}
+	parsed, err := schemas.Parse(schemaType(plan.SchemaType), plan.Schema.ValueString(), references)
+	if err != nil {
+		diags.AddAttributeError(path.Root("schema"), fmt.Sprintf("Schema of %q is invalid", plan.Subject.ValueString()), sentence(err))
+		return nil
+	}
+	announced.schema = parsed
+	return parsed
+}
+
+// resolve finds the schemas that are referred to: first among what this plan
+// announced, then in the registry. waits names one that neither has.
+func (r *subjectResource) resolve(ctx context.Context, models []referenceModel) (references []schemas.Reference, waits string, err error) {
+	for _, m := range models {
+		if m.Name.IsUnknown() || m.Subject.IsUnknown() {
+			return nil, "a subject known only after apply", nil
+		}
+		name, number := m.Subject.ValueString(), m.Version.ValueInt64()
+		planned, announced := r.inst.planned.subject(name)
+		parsed := planned.schema
+		if !m.Version.IsUnknown() && planned.version != number && !r.inst.registryUnknown {
+			registered, found, err := r.inst.schemaRegistry.version(ctx, name, int(number))
+			if err != nil {
+				return nil, "", err
+			}
+			if found {
+				parsed, announced = registered, true
+			}
+		}
+		if !announced || parsed == nil {
+			return nil, fmt.Sprintf("%s in subject %q", m.Name.ValueString(), name), nil
+		}
+		references = append(references, schemas.Reference{Name: m.Name.ValueString(), Schema: parsed})
+	}
+	return references, "", nil
+}
+
+// planRegistration says what registering would do: break a rule, go back to an
+// older version, or go on with a subject that somebody else made.
+func (r *subjectResource) planRegistration(ctx context.Context, plan subjectModel, parsed *schemas.Schema, exists bool, diags *diag.Diagnostics) {
+	name := plan.Subject.ValueString()
+	_, known, err := r.inst.schemaRegistry.latest.get(ctx, name)
+	var history []sr.SubjectSchema
+	if err == nil && known {
+		history, err = r.inst.schemaRegistry.history(ctx, name)
+	}
+	if err != nil {
+		r.inst.failRegistry(diags, fmt.Sprintf("Plan schema subject %q", name), err, true)
+		return
+	}
+	if r.checkHistory(ctx, plan, parsed, history, diags) || len(history) == 0 || slices.ContainsFunc(plan.References, referenceModel.unknown) {
+		return
+	}
+	latest, want := history[len(history)-1], plan.request()
+	older := slices.IndexFunc(history, func(s sr.SubjectSchema) bool { return sameSchema(s.Schema, want) })
+	switch {
+	case sameSchema(latest.Schema, want):
+	case older >= 0:
+		diags.AddAttributeWarning(path.Root("schema"), fmt.Sprintf("Schema of %q goes back to version %d", name, history[older].Version), fmt.Sprintf(
+			"The latest version is %d. The schema will be registered again as a version after it, under its old id. "+
+				"If somebody registered version %d on purpose, take its schema into the file instead.", latest.Version, latest.Version))
+	case !exists:
+		diags.AddAttributeWarning(path.Root("subject"), fmt.Sprintf("Schema subject %q exists already", name), fmt.Sprintf(
+			"It was not made by this configuration and has %d version(s); the schema becomes the one after version %d. Import the subject to take it over knowingly.",
+			len(history), latest.Version))
+	}
+}
+
+// checkHistory reports the rules that the schema breaks, one diagnostic for all,
+// and whether it broke any.
+func (r *subjectResource) checkHistory(ctx context.Context, plan subjectModel, parsed *schemas.Schema, history []sr.SubjectSchema, diags *diag.Diagnostics) bool {
+	level, err := r.levelOf(ctx, plan)
+	var found []schemas.Violation
+	if err == nil {
+		found, err = r.inst.schemaRegistry.violations(ctx, level, parsed, history)
+	}
+	if err != nil {
+		r.inst.failRegistry(diags, fmt.Sprintf("Check the schema of %q", plan.Subject.ValueString()), err, true)
+		return true
+	}
+	refuse(plan, level, found, diags)
+	return len(found) > 0
+}
+
+// planLevel refuses a level that the schema's type cannot have.
+func (r *subjectResource) planLevel(plan subjectModel, parsed *schemas.Schema, diags *diag.Diagnostics) {
+	var level sr.CompatibilityLevel
+	if level.UnmarshalText([]byte(plan.CompatibilityLevel.ValueString())) == nil {
+		refuse(plan, level, schemas.Check(level, parsed, nil), diags)
+	}
+}
+
+// levelOf is the level that will hold: the planned one, else the registry's.
+func (r *subjectResource) levelOf(ctx context.Context, plan subjectModel) (sr.CompatibilityLevel, error) {
+	if plan.CompatibilityLevel.IsNull() || plan.CompatibilityLevel.IsUnknown() {
+		return r.inst.schemaRegistry.effectiveLevel(ctx, plan.Subject.ValueString())
+	}
+	var level sr.CompatibilityLevel
+	err := level.UnmarshalText([]byte(plan.CompatibilityLevel.ValueString()))
+	return level, err
+}
+
+func refuse(plan subjectModel, level sr.CompatibilityLevel, found []schemas.Violation, diags *diag.Diagnostics) {
+	if len(found) == 0 {
+		return
+	}
+	at := path.Root("schema")
+	if found[0].Rule == schemas.RuleNotCheckable && !plan.CompatibilityLevel.IsNull() {
+		at = path.Root("compatibility_level")
+	}
+	lines := make([]string, len(found))
+	for i, v := range found {
+		lines[i] = "- " + v.String()
+	}
+	diags.AddAttributeError(at, fmt.Sprintf("Schema of %q is incompatible at %s", plan.Subject.ValueString(), level), strings.Join(lines, "\n"))
+}
+
+// warnRegistry says once what a plan could not look at.
+func (i *instance) warnRegistry(diags *diag.Diagnostics) {
+	if i.reported.first("registry unknown") {
+		diags.AddWarning("Plan not checked against the schema registry",
+			"The registry's address is known only after apply. Schemas are checked on their own; what is registered is kept as the state has it, "+
+				"and compatibility is checked before anything is written.")
+	}
+}
