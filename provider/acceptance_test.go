@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -100,4 +101,9 @@ func attribute(name string, fn func(string) error) resource.TestCheckFunc {
 		}
 		return errors.New("the state holds no resource")
 	}
+}
+
+// connectTo reaches a cluster the way the provider's types do.
+func connectTo(c *kafkatest.Cluster) connect {
+	return newInstance(settings{kafka: c.Config, requestTimeout: 10 * time.Second}).connect
 }

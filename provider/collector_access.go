@@ -34,12 +34,12 @@ func parseACLPattern(key string) (p aclPattern, err error) {
 	return p, err
 }
 
+// anyACL stands for all ACLs in a look-up.
+var anyACL = aclPattern{resourceType: kmsg.ACLResourceTypeAny, patternType: kmsg.ACLResourcePatternTypeAny}
+
 func loadACLs(dial connect) func(context.Context) (map[string][]kadm.DescribedACL, error) {
 	return func(ctx context.Context) (map[string][]kadm.DescribedACL, error) {
-		return describeACLs(ctx, dial, aclPattern{
-			resourceType: kmsg.ACLResourceTypeAny,
-			patternType:  kmsg.ACLResourcePatternTypeAny,
-		})
+		return describeACLs(ctx, dial, anyACL)
 	}
 }
 

@@ -21,7 +21,7 @@ type unreachableError struct {
 }
 
 func (e *unreachableError) Error() string {
-	return fmt.Sprintf("no broker of %s answers: %s", strings.Join(e.servers, ", "), e.cause)
+	return fmt.Sprintf("no broker of %s answers: %s", strings.Join(e.servers, ", "), cause(e.cause))
 }
 
 func (e *unreachableError) Unwrap() error { return e.cause }
@@ -89,6 +89,9 @@ func cause(err error) string {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer within the request timeout"
+	}
+	if errors.Is(err, io.EOF) {
+		return "it closed the connection, as brokers do on a wrong user or password, or when only one side uses TLS"
 	}
 	return strings.TrimSuffix(err.Error(), ".")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/singleflight"
 )
@@ -61,7 +62,11 @@ func (i *instance) connect(ctx context.Context) (*clusterClient, error) {
 	_, err, _ = i.reaching.Do("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.requestTimeout)
 		defer cancel()
-		if err := client.raw.Ping(ctx); err != nil {
+		err := client.raw.Ping(ctx)
+		if errors.Is(err, kerr.SaslAuthenticationFailed) {
+			return nil, fmt.Errorf("log in to Kafka as %q: wrong user or password: %w. Check sasl in the provider block or HEADWATER_SASL_USERNAME and HEADWATER_SASL_PASSWORD", i.kafka.SASL.Username, err)
+		}
+		if err != nil {
 			return nil, &unreachableError{servers: i.kafka.BootstrapServers, cause: err}
 		}
 		i.reached.Store(true)

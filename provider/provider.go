@@ -52,7 +52,11 @@ func (p *headwaterProvider) Configure(ctx context.Context, req provider.Configur
 // Resources lists the constructors of all resources, A to Z.
 func (p *headwaterProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
+		newACLResource,
 		newCatalogueEntryResource,
+		newDeploymentResource,
+		newQuotaResource,
+		newSCRAMResource,
 		newSubjectResource,
 		newTopicResource,
 	}

@@ -1,0 +1,337 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+var (
+	_ resource.ResourceWithConfigure      = (*aclResource)(nil)
+	_ resource.ResourceWithImportState    = (*aclResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*aclResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*aclResource)(nil)
+)
+
+type aclResource struct {
+	inst *instance
+}
+
+type aclModel struct {
+	Principal      types.String `tfsdk:"principal"`
+	Host           types.String `tfsdk:"host"`
+	Operations     types.Set    `tfsdk:"operations"`
+	PermissionType types.String `tfsdk:"permission_type"`
+	ResourceType   types.String `tfsdk:"resource_type"`
+	ResourceName   types.String `tfsdk:"resource_name"`
+	PatternType    types.String `tfsdk:"pattern_type"`
+}
+
+// aclOperations are the operations that Apache Kafka 4.3.1 takes for each type of
+// resource, read out of AclEntry in its server jar; ALL goes with every type.
+var aclOperations = map[string][]string{
+	"TOPIC":            {"ALTER", "ALTER_CONFIGS", "CREATE", "DELETE", "DESCRIBE", "DESCRIBE_CONFIGS", "READ", "WRITE"},
+	"GROUP":            {"ALTER_CONFIGS", "DELETE", "DESCRIBE", "DESCRIBE_CONFIGS", "READ"},
+	"CLUSTER":          {"ALTER", "ALTER_CONFIGS", "CLUSTER_ACTION", "CREATE", "DESCRIBE", "DESCRIBE_CONFIGS", "IDEMPOTENT_WRITE"},
+	"TRANSACTIONAL_ID": {"DESCRIBE", "WRITE"},
+	"DELEGATION_TOKEN": {"DESCRIBE"},
+	"USER":             {"CREATE_TOKENS", "DESCRIBE_TOKENS"},
+}
+
+const (
+	allOperations = "ALL"
+	clusterType   = "CLUSTER"
+	clusterName   = "kafka-cluster" // Kafka's name for the only cluster there is
+)
+
+// principalForm is a principal as Kafka writes it.
+var principalForm = regexp.MustCompile(`^[A-Za-z]+:.+$`)
+
+func newACLResource() resource.Resource { return &aclResource{} }
+
+// Metadata names the type.
+func (r *aclResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_acl"
+}
+
+// Schema describes the type.
+func (r *aclResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	replace := []planmodifier.String{stringplanmodifier.RequiresReplace()}
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "What a principal may do with a Kafka resource: a set of operations, granted in one request.\n\n" +
+			"Only the operations in the set are owned. Others that the same principal has on the same resource are neither shown nor removed, " +
+			"so that two declarations may grant different operations. Do not grant the same operation twice: removing one removes both.",
+		Attributes: map[string]schema.Attribute{
+			"principal": schema.StringAttribute{
+				MarkdownDescription: "Who, as type and name: `User:refine`, or `User:*` for everyone.",
+				Required:            true,
+				PlanModifiers:       replace,
+				Validators:          []validator.String{stringvalidator.RegexMatches(principalForm, "a principal is a type and a name, such as User:refine")},
+			},
+			"host": schema.StringAttribute{
+				MarkdownDescription: "Address the principal must come from; `*` (the default) for any.",
+				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString("*"),
+				PlanModifiers:       replace,
+			},
+			"operations": schema.SetAttribute{
+				MarkdownDescription: "Operations, in Kafka's spelling. Of a `TOPIC`: `READ`, `WRITE`, `CREATE`, `DELETE`, `ALTER`, `DESCRIBE`, `DESCRIBE_CONFIGS`, " +
+					"`ALTER_CONFIGS`; of a `GROUP`: `READ`, `DELETE`, `DESCRIBE`, `DESCRIBE_CONFIGS`, `ALTER_CONFIGS`; of a `TRANSACTIONAL_ID`: `WRITE`, `DESCRIBE`; " +
+					"of the `CLUSTER`: `CREATE`, `ALTER`, `DESCRIBE`, `CLUSTER_ACTION`, `DESCRIBE_CONFIGS`, `ALTER_CONFIGS`, `IDEMPOTENT_WRITE`; `ALL` of each.",
+				ElementType: types.StringType,
+				Required:    true,
+				Validators:  []validator.Set{setvalidator.SizeAtLeast(1)},
+			},
+			"permission_type": schema.StringAttribute{
+				MarkdownDescription: "`ALLOW` (the default) or `DENY`, which wins over every `ALLOW`.",
+				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString("ALLOW"),
+				PlanModifiers:       replace,
+				Validators:          []validator.String{stringvalidator.OneOf("ALLOW", "DENY")},
+			},
+			"resource_type": schema.StringAttribute{
+				MarkdownDescription: "`TOPIC`, `GROUP`, `TRANSACTIONAL_ID`, `CLUSTER`, `DELEGATION_TOKEN` or `USER`.",
+				Required:            true,
+				PlanModifiers:       replace,
+				Validators:          []validator.String{stringvalidator.OneOf("TOPIC", "GROUP", "TRANSACTIONAL_ID", "CLUSTER", "DELEGATION_TOKEN", "USER")},
+			},
+			"resource_name": schema.StringAttribute{
+				MarkdownDescription: "Name of the resource, or its beginning when `pattern_type` is `PREFIXED`; `*` for all. Leave it out for the `CLUSTER`, which has one name only.",
+				Optional:            true,
+				Computed:            true,
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplace()},
+				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+			"pattern_type": schema.StringAttribute{
+				MarkdownDescription: "How `resource_name` is compared: `LITERAL` (the default) or `PREFIXED`.",
+				Optional:            true,
+				Computed:            true,
+				Default:             stringdefault.StaticString("LITERAL"),
+				PlanModifiers:       replace,
+				Validators:          []validator.String{stringvalidator.OneOf("LITERAL", "PREFIXED")},
+			},
+		},
+	}
+}
+
+// Configure takes the provider's instance.
+func (r *aclResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.inst = instanceFrom(req.ProviderData, &resp.Diagnostics)
+}
+
+// Create grants the operations in one request. What existed already is taken over.
+func (r *aclResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan aclModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if err := r.grant(ctx, plan, plan.operations()); err != nil {
+		r.inst.fail(&resp.Diagnostics, "Create "+plan.String(), err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+}
+
+// Read keeps those of the owned operations that the cluster still has.
+func (r *aclResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state aclModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
+		return
+	}
+	acls, _, err := r.inst.collector.acls.get(ctx, state.pattern().key())
+	if err != nil {
+		r.inst.failPlan(&resp.Diagnostics, "Read "+state.String(), err)
+		return
+	}
+	owned := state.operations()
+	var have []string
+	for _, acl := range acls {
+		operation := acl.Operation.String()
+		mine := acl.Principal == state.Principal.ValueString() && acl.Host == state.Host.ValueString() &&
+			acl.Permission.String() == state.PermissionType.ValueString()
+		if mine && (owned == nil || slices.Contains(owned, operation)) {
+			have = append(have, operation)
+		}
+	}
+	if len(have) == 0 {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	set, diags := types.SetValueFrom(ctx, types.StringType, have)
+	state.Operations = set
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+}
+
+// Update grants first and revokes then, so that nobody is locked out in between.
+func (r *aclResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state aclModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	have, want := state.operations(), plan.operations()
+	if err := r.grant(ctx, plan, without(want, have)); err != nil {
+		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
+		return
+	}
+	both, diags := types.SetValueFrom(ctx, types.StringType, append(without(have, want), want...))
+	state.Operations = both
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	if err := r.revoke(ctx, plan, without(have, want)); err != nil {
+		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+}
+
+// Delete revokes the operations in one request.
+func (r *aclResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state aclModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if err := r.revoke(ctx, state, state.operations()); err != nil {
+		r.inst.fail(&resp.Diagnostics, "Delete "+state.String(), err)
+	}
+}
+
+// ImportState takes principal|host|permission|resource type|pattern type|name and
+// owns all operations that it finds.
+func (r *aclResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	refuseImportUnknown(r.inst, &resp.Diagnostics)
+	parts := strings.SplitN(req.ID, "|", 6)
+	if len(parts) != 6 {
+		resp.Diagnostics.AddError("Import an ACL", fmt.Sprintf(
+			"The id %q must be principal|host|permission_type|resource_type|pattern_type|resource_name, such as "+
+				"User:refine|*|ALLOW|TOPIC|LITERAL|raw.checkout.order-placed.", req.ID))
+		return
+	}
+	for i, name := range []string{"principal", "host", "permission_type", "resource_type", "pattern_type", "resource_name"} {
+		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(name), parts[i])...)
+	}
+}
+
+// ValidateConfig holds the operations against the type of the resource.
+func (r *aclResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var config aclModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() || config.ResourceType.IsUnknown() {
+		return
+	}
+	kind, name := config.ResourceType.ValueString(), config.ResourceName
+	known := append([]string{allOperations}, aclOperations[kind]...)
+	for _, operation := range config.operations() {
+		if aclOperations[kind] != nil && !slices.Contains(known, operation) {
+			resp.Diagnostics.AddAttributeError(path.Root("operations"), "Unknown operation", fmt.Sprintf(
+				"%q is not an operation on a %s%s. Kafka has %s.", operation, kind, didYouMean(operation, known), strings.Join(known, ", ")))
+		}
+	}
+	switch {
+	case kind == clusterType && !name.IsNull() && !name.IsUnknown() && name.ValueString() != clusterName:
+		resp.Diagnostics.AddAttributeError(path.Root("resource_name"), "Invalid name of the cluster",
+			fmt.Sprintf("Kafka calls every cluster %q: leave resource_name out.", clusterName))
+	case kind != clusterType && name.IsNull():
+		resp.Diagnostics.AddAttributeError(path.Root("resource_name"), "Missing resource name",
+			fmt.Sprintf("An ACL on a %s needs resource_name; write \"*\" for all.", kind))
+	}
+}
+
+// ModifyPlan fills in the cluster's name.
+func (r *aclResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan aclModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if !resp.Diagnostics.HasError() && plan.ResourceType.ValueString() == clusterType && plan.ResourceName.IsUnknown() {
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("resource_name"), clusterName)...)
+	}
+	if r.inst != nil && r.inst.kafkaUnknown {
+		r.inst.warnUnchecked(&resp.Diagnostics, unknownKafka)
+	}
+}
+
+// grant creates one ACL an operation, all in one request.
+func (r *aclResource) grant(ctx context.Context, m aclModel, operations []string) error {
+	if len(operations) == 0 {
+		return nil
+	}
+	defer r.inst.collector.acls.invalidate(m.pattern().key())
+	client, err := r.inst.connect(ctx)
+	if err != nil {
+		return err
+	}
+	req := kmsg.NewPtrCreateACLsRequest()
+	for _, operation := range operations {
+		creation := kmsg.NewCreateACLsRequestCreation()
+		pattern := m.pattern()
+		creation.ResourceType, creation.ResourcePatternType, creation.ResourceName = pattern.resourceType, pattern.patternType, pattern.name
+		creation.Principal, creation.Host = m.Principal.ValueString(), m.Host.ValueString()
+		creation.Operation, creation.PermissionType = m.entry(operation)
+		req.Creations = append(req.Creations, creation)
+	}
+	resp, err := req.RequestWith(ctx, client.raw)
+	if err != nil {
+		return err
+	}
+	for _, result := range resp.Results {
+		if err := codeError(result.ErrorCode, result.ErrorMessage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revoke deletes one ACL an operation, all in one request. One that is gone
+// already is no error.
+func (r *aclResource) revoke(ctx context.Context, m aclModel, operations []string) error {
+	if len(operations) == 0 {
+		return nil
+	}
+	defer r.inst.collector.acls.invalidate(m.pattern().key())
+	client, err := r.inst.connect(ctx)
+	if err != nil {
+		return err
+	}
+	req := kmsg.NewPtrDeleteACLsRequest()
+	for _, operation := range operations {
+		filter := kmsg.NewDeleteACLsRequestFilter()
+		pattern := m.pattern()
+		filter.ResourceType, filter.ResourcePatternType, filter.ResourceName = pattern.resourceType, pattern.patternType, &pattern.name
+		filter.Principal, filter.Host = m.Principal.ValueStringPointer(), m.Host.ValueStringPointer()
+		filter.Operation, filter.PermissionType = m.entry(operation)
+		req.Filters = append(req.Filters, filter)
+	}
+	resp, err := req.RequestWith(ctx, client.raw)
+	if err != nil {
+		return err
+	}
+	for _, result := range resp.Results {
+		if err := codeError(result.ErrorCode, result.ErrorMessage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
