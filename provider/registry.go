@@ -232,7 +232,7 @@ func hasStatus(err error, statuses ...int) bool {
 func (i *instance) failRegistry(diags *diag.Diagnostics, summary string, err error, planning bool) {
 	var answer *sr.ResponseError
 	if errors.As(err, &answer) {
-		diags.AddError(summary, fmt.Sprintf("The schema registry at %s answered %d: %s", i.settings.registry.url, answer.StatusCode, answer.Error()))
+		diags.AddError(summary, fmt.Sprintf("The schema registry at %s answered %d: %s", i.registry.url, answer.StatusCode, answer.Error()))
 		return
 	}
 	if !unreachableRegistry(err) {
@@ -244,7 +244,7 @@ func (i *instance) failRegistry(diags *diag.Diagnostics, summary string, err err
 	}
 	diags.AddError(summary+": the schema registry cannot be reached", fmt.Sprintf(
 		"The schema registry at %s does not answer: %s.\n\nNothing was written. Check that it runs and that schema_registry.url "+
-			"(or HEADWATER_SCHEMA_REGISTRY_URL) is right, then run the same command again.", i.settings.registry.url, innermost(err)))
+			"(or HEADWATER_SCHEMA_REGISTRY_URL) is right, then run the same command again.", i.registry.url, innermost(err)))
 }
 
 func unreachableRegistry(err error) bool {

@@ -97,7 +97,7 @@ func (d *schemaDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 	case !found:
 		resp.Diagnostics.AddAttributeError(path.Root("subject"), fmt.Sprintf("Read schema of %q", name), fmt.Sprintf(
 			"The schema registry at %s has no such subject, or not that version of it. Check the name, or let the data source depend on the resource that registers it.",
-			d.inst.settings.registry.url))
+			d.inst.registry.url))
 	default:
 		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 	}
