@@ -26,6 +26,10 @@ type commands struct {
 	Plan        planCommand        `cmd:"" group:"platform" help:"Show what up would change, changing nothing."`
 	Terraform   terraformCommand   `cmd:"" group:"platform" passthrough:"" help:"Run the terraform that this repository asks for."`
 	Run         runCommand         `cmd:"" group:"platform" help:"Be the platform process, in the foreground."`
+	Import      importCommand      `cmd:"" group:"events" help:"Turn any CSV, NDJSON, column or log file into events."`
+	Send        sendCommand        `cmd:"" group:"events" help:"Send one event and print the verdict on it."`
+	Tail        tailCommand        `cmd:"" group:"events" help:"Print the records of a topic, decoded."`
+	DeadLetters deadLettersCommand `cmd:"" group:"events" help:"List, show and send again what could not be processed."`
 	Credentials credentialsCommand `cmd:"" group:"events" help:"Print the user, password and write key of a principal."`
 
 	Version kong.VersionFlag `help:"Print the version."`

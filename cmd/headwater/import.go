@@ -1,0 +1,327 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"headwater.internal/platform/internal/mapping"
+)
+
+type importCommand struct {
+	placeFlags
+	collectorFlags
+
+	File     string        `arg:"" help:"The file, plain or compressed (gzip, zstd, bzip2); - is standard input."`
+	Mapping  string        `required:"" type:"existingfile" placeholder:"MAPPING.yaml" help:"How lines become events; docs/import.md is the reference."`
+	Senders  int           `default:"4" help:"Requests at once (default 4). The result does not depend on it."`
+	Batch    int           `default:"250" help:"Events per request (default 250)."`
+	Rate     int           `help:"At most so many events a second (default: no limit)."`
+	RetryFor time.Duration `default:"5m" help:"Give up when the collector took nothing of a batch for so long (default 5m)."`
+	Wait     time.Duration `default:"2m" help:"Give up when refine counted nothing more for so long (default 2m)."`
+	NoWait   bool          `help:"Do not wait for refine: duplicates and dead letters stay unknown, Kafka is not asked."`
+	Strict   bool          `help:"Exit with 1 also when a line was refused or became a dead letter."`
+	DryRun   bool          `help:"Send nothing: print the first events (see --limit) and what of the file fits the mapping."`
+	Limit    int           `default:"5" help:"With --dry-run, how many events to print (default 5)."`
+	JSON     bool          `help:"Print one JSON object instead of the table."`
+}
+
+// Help is shown under headwater import --help.
+func (c *importCommand) Help() string {
+	return `Turns the lines of a file into events, sends them through the collector and waits until the processor refine has counted them. It ends with a table of what became of every line.
+
+Examples:
+  headwater import --mapping docs/mappings/web_access.yaml access.log.gz
+  headwater import --mapping docs/mappings/rees46.yaml --dry-run 2019-Oct.csv
+  zcat *.gz | headwater import --mapping m.yaml --senders 8 --json -
+
+A mapping in full, for a CSV file with the header when,who,sku,price:
+  source: shop                          # whose events; part of the ids made for lines without one
+  format: {type: csv, header: true}     # or ndjson, regexp, whitespace, fixed_width
+  type: browsing.product_viewed         # or by the value of a field
+  customer: who
+  time: {field: when, layout: "%Y-%m-%d %H:%M:%S", zone: Europe/Berlin}
+  data:
+    product_id: sku
+    price: {field: price, type: number}
+docs/import.md has every key; docs/mappings has mappings of real files.
+
+Repeating an import is safe: the same lines make the same event ids, and refine drops what it has seen within 24 hours of receipt; the table counts it as duplicate. An id is the field that the mapping names, else a hash of the mapping's source, the line's number and its bytes; the file's name plays no part.
+
+What is not acknowledged (503, a verdict "retry", a broken connection) is sent again under the same ids, with growing pauses.
+
+Exit code: 0 when every event was delivered and counted; lines that were refused are in the table with their numbers and reasons (--strict makes them exit 1). 1 when events are undelivered, refine did not count them in time, or the file could not be read to its end.`
+}
+
+// Run is the command.
+func (c *importCommand) Run(ctx context.Context) error {
+	text, err := os.ReadFile(c.Mapping)
+	if err != nil {
+		return fmt.Errorf("read mapping: %w", err)
+	}
+	m, err := mapping.Load(c.Mapping, text)
+	if err != nil {
+		return fmt.Errorf("the mapping has mistakes:\n%w", err)
+	}
+	if c.Senders < 1 || c.Batch < 1 || c.Rate < 0 {
+		return errors.New("--senders and --batch must be at least 1, --rate at least 0")
+	}
+	in, size, err := openInput(c.File)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	t := newTally(uuid.NewString(), c.File, m.Source)
+	if c.DryRun {
+		return c.dryRun(m, in, t)
+	}
+	return c.run(ctx, m, in, size, t)
+}
+
+// openInput opens a file, or standard input as -, and says how long it is; 0 when
+// that is unknown.
+func openInput(name string) (io.ReadCloser, int64, error) {
+	if name == "-" {
+		return io.NopCloser(os.Stdin), 0, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open input: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory: name one file, or pipe several into -", name)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, 0, fmt.Errorf("open input: %w", err)
+	}
+	return f, info.Size(), nil
+}
+
+// run imports and prints the report, also when it ends early.
+func (c *importCommand) run(ctx context.Context, m *mapping.Mapping, in io.Reader, size int64, t *tally) error {
+	started := time.Now()
+	to, err := c.collector(c.placeFlags)
+	if err != nil {
+		return err
+	}
+	var ledger *importLedger
+	if !c.NoWait {
+		brokers, err := c.brokers()
+		if err != nil {
+			return err
+		}
+		if ledger, err = openLedger(ctx, brokers, t.report.ImportID); err != nil {
+			return err
+		}
+		defer ledger.close()
+	}
+	show := startProgress(t, size)
+	err = c.transfer(ctx, m, show.reader(in), &delivery{to: to, importID: t.report.ImportID, retryFor: c.RetryFor, tally: t})
+	report := t.finish(started)
+	if ledger != nil && ctx.Err() == nil {
+		line, balanceErr := ledger.balance(ctx, report.Accepted, report.Resent, c.Wait, show.counted.Store)
+		report.count(line, balanceErr == nil)
+		err = errors.Join(err, balanceErr)
+	}
+	show.end()
+	report.Seconds = time.Since(started).Seconds()
+	return c.conclude(report, err)
+}
+
+// count takes over what refine has counted.
+func (r *importReport) count(line importLine, balanced bool) {
+	r.Balanced, r.Applied, r.Duplicate, r.DeadLetters = balanced, line.Applied, line.Duplicate, line.DeadLettered
+	for _, n := range line.DeadLettered {
+		r.DeadLettered += n
+	}
+}
+
+// conclude prints the report and says how the command ends.
+func (c *importCommand) conclude(r importReport, err error) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		err = errors.New("interrupted: import again, nothing is counted twice")
+	case err != nil:
+	case r.Undelivered > 0:
+		err = fmt.Errorf("%d events were not delivered: import again, nothing is counted twice", r.Undelivered)
+	case c.Strict && r.Refused+r.DeadLettered > 0:
+		err = fmt.Errorf("%d lines were refused and %d events became dead letters", r.Refused, r.DeadLettered)
+	}
+	if err != nil {
+		r.Error = err.Error()
+	}
+	if c.JSON {
+		if jsonErr := printJSON(os.Stdout, r, true); jsonErr != nil {
+			return jsonErr
+		}
+		return err
+	}
+	r.print(os.Stdout, !c.NoWait)
+	return err
+}
+
+// transfer reads, maps and sends the file. Reading waits for the senders, so that
+// memory holds a few batches at most.
+func (c *importCommand) transfer(ctx context.Context, m *mapping.Mapping, in io.Reader, d *delivery) error {
+	group, ctx := errgroup.WithContext(ctx)
+	batches := make(chan []mapping.Result)
+	for range c.Senders {
+		group.Go(func() error {
+			for batch := range batches {
+				if err := d.deliver(ctx, batch); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		defer close(batches)
+		return c.read(ctx, m, in, d.tally, batches)
+	})
+	return group.Wait()
+}
+
+// maxBatchBytes keeps a request well below what collectors take at once.
+const maxBatchBytes = 512 << 10
+
+// read maps the file and fills batches until its end.
+func (c *importCommand) read(ctx context.Context, m *mapping.Mapping, in io.Reader, t *tally, batches chan<- []mapping.Result) error {
+	pace := pacer{rate: c.Rate}
+	var batch []mapping.Result
+	size := 0
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		if err := pace.wait(ctx, len(batch)); err != nil {
+			return err
+		}
+		select {
+		case batches <- batch:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		batch, size = nil, 0
+		return nil
+	}
+	err := c.each(m, in, t, func(r mapping.Result) error {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if r.Outcome != mapping.Mapped {
+			return nil
+		}
+		if n := len(r.Event.Data) + 300; size+n > maxBatchBytes || len(batch) == c.Batch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		batch = append(batch, r)
+		size += len(r.Event.Data) + 300
+		return nil
+	})
+	return errors.Join(err, flush())
+}
+
+// each hands every record of the file to use.
+func (c *importCommand) each(m *mapping.Mapping, in io.Reader, t *tally, use func(mapping.Result) error) error {
+	text, err := mapping.Open(in, c.File)
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+	reader, err := m.Reader(text)
+	if err != nil {
+		return err
+	}
+	for {
+		r, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			lines, _, _ := t.counts()
+			return fmt.Errorf("read %s after line %d: %w", c.File, lines, err)
+		}
+		t.read(r)
+		if err := use(r); err != nil {
+			return err
+		}
+	}
+}
+
+// pacer spreads events over time.
+type pacer struct {
+	rate int // events a second; 0: no limit
+	next time.Time
+}
+
+func (p *pacer) wait(ctx context.Context, n int) error {
+	if p.rate == 0 {
+		return nil
+	}
+	now := time.Now()
+	if p.next.Before(now) {
+		p.next = now
+	}
+	wait := p.next.Sub(now)
+	p.next = p.next.Add(time.Duration(n) * time.Second / time.Duration(p.rate))
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(wait):
+		return nil
+	}
+}
+
+// dryRun prints the first events as they would be sent and judges the whole file.
+func (c *importCommand) dryRun(m *mapping.Mapping, in io.Reader, t *tally) error {
+	started := time.Now()
+	var first []jsontext.Value
+	err := c.each(m, in, t, func(r mapping.Result) error {
+		if r.Outcome != mapping.Mapped || len(first) >= c.Limit {
+			return nil
+		}
+		text, err := appendCloudEvent(nil, r.Event)
+		first = append(first, text)
+		return err
+	})
+	report := t.finish(started)
+	report.Undelivered = 0
+	report.FirstEvents = first
+	if c.JSON {
+		return errors.Join(err, printJSON(os.Stdout, report, true))
+	}
+	for _, e := range first {
+		if err := printJSON(os.Stdout, e, true); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("%s events would be sent; nothing was.\n", thousands(report.Events))
+	report.print(os.Stdout, false)
+	return err
+}
+
+// printJSON writes one JSON value and a line end.
+func printJSON(w io.Writer, v any, indent bool) error {
+	options := []json.Options{json.Deterministic(true)}
+	if indent {
+		options = append(options, jsontext.WithIndent("  "))
+	}
+	if err := json.MarshalWrite(w, v, options...); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
