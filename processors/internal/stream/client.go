@@ -1,0 +1,81 @@
+package stream
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// instanceID is this task's name in the group and, as transactional id, in the
+// transaction coordinator. Both are stable over restarts: the one spares a
+// rebalance, the other ends the transaction of the task's former life at once.
+func instanceID(name, number string) string { return name + "-" + number }
+
+// options of the task's client.
+func (t *task) options(logger kgo.Logger) []kgo.Opt {
+	id := instanceID(t.spec.Name, t.number)
+	opts := []kgo.Opt{
+		kgo.ConsumerGroup(t.spec.Name),
+		kgo.InstanceID(id),
+		kgo.TransactionalID(id),
+		kgo.ConsumeTopics(t.spec.patterns()...),
+		kgo.ConsumeRegex(),
+		kgo.Balancers(watcher{onSync: t.group.onSync}),
+		kgo.OnPartitionsAssigned(t.group.onAssigned),
+		kgo.OnPartitionsRevoked(t.group.onRevoked),
+		kgo.OnPartitionsLost(t.group.onRevoked),
+		kgo.SessionTimeout(t.limits.SessionTimeout),
+		kgo.HeartbeatInterval(time.Second),
+		kgo.RebalanceTimeout(30 * time.Second),
+
+		// A topic that appears later is read from its first event.
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // markers count for the position, and so for lag
+		kgo.MaxDecompressBatchBytes(maxDecompressBytes),
+		kgo.FetchMaxBytes(16 << 20),
+		kgo.FetchMaxWait(500 * time.Millisecond),
+
+		kgo.TransactionTimeout(t.limits.TransactionTimeout),
+		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
+		kgo.ProducerLinger(5 * time.Millisecond),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
+			if topic == DeadLetterTopic {
+				return maxDeadLetterBytes
+			}
+			return maxRecordBytes
+		}),
+		kgo.BrokerMaxWriteBytes(100 << 20),
+
+		kgo.MetadataMinAge(50 * time.Millisecond),
+		kgo.MetadataMaxAge(2 * time.Second),
+		kgo.RetryBackoffFn(retryBackoff),
+	}
+	if logger != nil {
+		opts = append(opts, kgo.WithLogger(logger))
+	}
+	return opts
+}
+
+// partitioner puts a record where it says, or else where the hash of its key
+// puts it in every Kafka client.
+type partitioner struct{ byKey kgo.Partitioner }
+
+// ForTopic makes the topic's partitioner.
+func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
+	return topicPartitioner{p.byKey.ForTopic(topic)}
+}
+
+type topicPartitioner struct{ byKey kgo.TopicPartitioner }
+
+// RequiresConsistency says that a record waits for its partition.
+func (topicPartitioner) RequiresConsistency(*kgo.Record) bool { return true }
+
+// Partition is the record's own partition, or that of its key.
+func (p topicPartitioner) Partition(r *kgo.Record, n int) int {
+	if r.Partition >= 0 {
+		return int(r.Partition)
+	}
+	return p.byKey.Partition(r, n)
+}

@@ -1,0 +1,137 @@
+package stream
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// What wants to be woken stands in an index by time, which is derived from the
+// state and therefore not in the changelog. For each entry that is due at d the
+// index holds an entry at d or before: one that has been put off leaves the
+// early entry standing, which finds out when it comes up. So an entry that is
+// put off with each record, as a session is, costs nothing.
+
+// dueOf is when the entry wants to be woken.
+func dueOf(waker Waker, stored, value []byte) (time.Time, bool) {
+	if value == nil {
+		return time.Time{}, false
+	}
+	switch stored[0] {
+	case spaceRule:
+		if waker == nil {
+			return time.Time{}, false
+		}
+		return waker.Due(stored[1:], value)
+	case spaceRuntime:
+		if stored[1] == keyLedger[0] || stored[1] == keyImportLedger[0] {
+			return parseCounts(value).updated.Add(ledgerRetention), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// index keeps the promise above for one key that a commit changes.
+func (p *partition) index(batch *pebble.Batch, stored, value []byte) error {
+	due, ok := dueOf(p.waker, stored, value)
+	if !ok {
+		return nil
+	}
+	// A rule reads what it changes, so the old value is nearly always at hand;
+	// where it is not, one index entry too many costs less than a read.
+	if before, had := dueOf(p.waker, stored, p.cache[string(stored)]); had && !due.Before(before) {
+		return nil
+	}
+	return p.arm(batch, due, stored)
+}
+
+func (p *partition) arm(batch *pebble.Batch, due time.Time, stored []byte) error {
+	if p.nextDue.IsZero() || due.Before(p.nextDue) {
+		p.nextDue = due
+	}
+	return batch.Set(dueKey(nil, due, stored), nil, nil)
+}
+
+// reindex takes out the index entries that came up and puts in those that their
+// keys need next.
+func (p *partition) reindex(batch *pebble.Batch, tx *Tx) error {
+	for _, entry := range tx.fired {
+		if err := batch.Delete(entry, nil); err != nil {
+			return err
+		}
+		_, stored := parseDueKey(entry)
+		due, ok := dueOf(p.waker, stored, tx.get(stored))
+		if !ok {
+			continue
+		}
+		if !due.After(p.clock) { // a rule that put nothing off; do not spin on it
+			due = p.clock.Add(time.Second)
+		}
+		if err := p.arm(batch, due, stored); err != nil {
+			return err
+		}
+	}
+	return tx.err
+}
+
+// wake wakes up to limit entries that are due by the partition's clock. It
+// reports how many came up.
+func (p *partition) wake(limit int) (int, error) {
+	if p.nextDue.After(p.clock) {
+		return 0, nil
+	}
+	entries, err := p.dueEntries(limit)
+	if err != nil || len(entries) == 0 {
+		return 0, err
+	}
+	tx := p.open()
+	for _, entry := range entries {
+		_, stored := parseDueKey(entry)
+		tx.fired = append(tx.fired, entry)
+		value := tx.get(stored)
+		if due, ok := dueOf(p.waker, stored, value); !ok || due.After(p.clock) {
+			continue // deleted or put off since the index entry was made
+		}
+		tx.begin(nil)
+		if stored[0] == spaceRuntime {
+			tx.change(string(stored), nil)
+			continue
+		}
+		v := p.call(func() Verdict { p.waker.Wake(tx, stored[1:], value); return Applied })
+		if !v.OK() {
+			return 0, fmt.Errorf("wake partition %d: %s", p.number, v.reason)
+		}
+		p.flushAppends(tx, p.clock, v)
+	}
+	return len(entries), tx.err
+}
+
+// dueEntries lists index entries that are due and have not come up in this
+// transaction yet.
+func (p *partition) dueEntries(limit int) ([][]byte, error) {
+	lower := []byte{spaceDue}
+	if p.tx != nil && len(p.tx.fired) > 0 {
+		lower = append(bytes.Clone(p.tx.fired[len(p.tx.fired)-1]), 0)
+	}
+	it, err := p.store.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: []byte{spaceDue + 1}})
+	if err != nil {
+		return nil, fmt.Errorf("read what is due: %w", err)
+	}
+	defer it.Close()
+	var entries [][]byte
+	p.nextDue = endOfTime
+	for ok := it.First(); ok; ok = it.Next() {
+		due, _ := parseDueKey(it.Key())
+		if due.After(p.clock) || len(entries) == limit {
+			p.nextDue = due
+			break
+		}
+		entries = append(entries, bytes.Clone(it.Key()))
+	}
+	return entries, it.Error()
+}
+
+// endOfTime is later than any clock.
+var endOfTime = time.UnixMilli(1<<62 - 1)

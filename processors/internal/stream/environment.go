@@ -1,0 +1,99 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Environment variables that every task is started with.
+const (
+	envTask     = "HEADWATER_TASK"                // ordinal, stable over restarts
+	envStateDir = "HEADWATER_STATE_DIR"           // shared by the tasks of a deployment
+	envHTTP     = "HEADWATER_HTTP_ADDRESS"        // host:port of /healthz, /readyz, /metrics
+	envRegistry = "HEADWATER_SCHEMA_REGISTRY_URL" // schema registry
+	envCommit   = "HEADWATER_COMMIT_INTERVAL"     // optional, e.g. 30ms
+)
+
+// environment is how one task was started.
+type environment struct {
+	task, stateDir, httpAddress, registryURL string
+
+	limits Limits
+	logger kgo.Logger
+}
+
+func readEnvironment() (environment, error) {
+	settings := &Settings{lookup: os.LookupEnv}
+	env := environment{
+		task:        settings.required(envTask),
+		stateDir:    settings.required(envStateDir),
+		httpAddress: settings.required(envHTTP),
+		registryURL: settings.required(envRegistry),
+		limits:      DefaultLimits(),
+	}
+	env.limits.CommitInterval = settings.Duration(envCommit, env.limits.CommitInterval, "longest a transaction stays open")
+	return env, settings.err()
+}
+
+// Settings reads a rule's settings from the environment of the task, where the
+// deployment's `environment` puts them. What is wrong is reported together,
+// once all have been read.
+type Settings struct {
+	lookup func(string) (string, bool)
+	errs   []error
+	docs   []settingDoc
+}
+
+type settingDoc struct{ name, fallback, about string }
+
+// Duration reads a setting such as 30m. It must not be negative.
+func (s *Settings) Duration(name string, fallback time.Duration, about string) time.Duration {
+	s.docs = append(s.docs, settingDoc{name, fallback.String(), about})
+	text, ok := s.lookup(name)
+	if !ok || text == "" {
+		return fallback
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		s.errs = append(s.errs, fmt.Errorf("%s is %q: write a duration such as %s", name, text, fallback))
+		return fallback
+	}
+	return d
+}
+
+func (s *Settings) required(name string) string {
+	text, _ := s.lookup(name)
+	if text == "" {
+		s.errs = append(s.errs, fmt.Errorf("%s is empty: the supervisor sets it", name))
+	}
+	return text
+}
+
+func (s *Settings) err() error { return errors.Join(s.errs...) }
+
+// help is the text of --help.
+func help(spec Spec, s *Settings) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n\nReads:\n", spec.Name, spec.About)
+	for _, r := range spec.Reads {
+		fmt.Fprintf(&b, "  %s\n", r.Topic)
+	}
+	b.WriteString("Writes:\n")
+	for _, w := range spec.Writes {
+		fmt.Fprintf(&b, "  %s\n", w.Topic)
+	}
+	fmt.Fprintf(&b, "  %s\n  %s\n  %s (state, format %d)\n", DeadLetterTopic, LedgerTopic, spec.State.Topic, spec.State.Version)
+	b.WriteString("\nIt is configured by its environment:\n")
+	s.docs = append(s.docs, settingDoc{envCommit, DefaultLimits().CommitInterval.String(), "longest a transaction stays open"})
+	for _, d := range s.docs {
+		fmt.Fprintf(&b, "  %-28s %s (%s unless set)\n", d.name, d.about, d.fallback)
+	}
+	b.WriteString("and started by the supervisor, which also sets HEADWATER_TASK, HEADWATER_STATE_DIR,\n" +
+		"HEADWATER_HTTP_ADDRESS, HEADWATER_BOOTSTRAP_SERVERS, HEADWATER_SASL_* and HEADWATER_SCHEMA_REGISTRY_URL.\n")
+	return b.String()
+}

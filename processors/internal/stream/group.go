@@ -1,0 +1,275 @@
+package stream
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// group is what the consumer group says this task has. Its callbacks run in the
+// client's goroutines; the task's loop takes what they leave through settle.
+//
+// A number that is assigned is paused until its state is restored, so that no
+// record meets state that is behind.
+type group struct {
+	ctx     context.Context //nolint:containedctx // callbacks outlive the call that made them
+	restore func(ctx context.Context, numbers []int32, inputs map[string]int32) ([]*restored, error)
+	inputs  func(ctx context.Context, topics []string) (map[string]int32, error)
+
+	mu       sync.Mutex
+	joined   bool
+	assigned map[int32]*assignment
+	arrivals []arrival
+	removed  []int32
+	counts   map[string]int32 // partitions of the inputs, when they were read anew
+	pending  sync.WaitGroup   // restores under way
+	err      error            // what a restore met
+}
+
+// assignment is one partition number of this task.
+type assignment struct {
+	topics  map[string]bool
+	restore *restoring
+	ready   bool
+}
+
+// restoring is one restore of numbers that were assigned together.
+type restoring struct {
+	cancel  context.CancelFunc
+	waiting int // numbers that still want it
+}
+
+// arrival is state that a restore brought for an assignment.
+type arrival struct {
+	*restored
+	owner *assignment
+}
+
+// onAssigned is called with the partitions that are new to this task.
+func (g *group) onAssigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	begun := &restoring{}
+	owners := make(map[int32]*assignment)
+	wait := make(map[string][]int32)
+	for topic, numbers := range added {
+		for _, p := range numbers {
+			a := g.assigned[p]
+			if a != nil && a.topics[topic] && owners[p] == nil {
+				g.drop(p) // lost and given back before this task heard of the loss
+				a = nil
+			}
+			if a == nil {
+				a = &assignment{topics: make(map[string]bool), restore: begun}
+				begun.waiting++
+				g.assigned[p], owners[p] = a, a
+			}
+			a.topics[topic] = true
+			if !a.ready {
+				wait[topic] = append(wait[topic], p)
+			}
+		}
+	}
+	if len(wait) > 0 {
+		client.PauseFetchPartitions(wait)
+	}
+	if len(added) > 0 {
+		g.prepare(begun, owners)
+	}
+}
+
+// prepare reads the partition counts of the inputs and restores the numbers
+// that are new. g.mu is held.
+func (g *group) prepare(begun *restoring, owners map[int32]*assignment) {
+	topics := make(map[string]bool)
+	for _, a := range g.assigned {
+		maps.Copy(topics, a.topics)
+	}
+	ctx, cancel := context.WithCancel(g.ctx)
+	begun.cancel = cancel
+	g.pending.Go(func() {
+		defer cancel()
+		inputs, err := g.inputs(ctx, slices.Sorted(maps.Keys(topics)))
+		var list []*restored
+		if err == nil && len(owners) > 0 {
+			list, err = g.restore(ctx, slices.Sorted(maps.Keys(owners)), inputs)
+		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if err != nil {
+			if ctx.Err() == nil && g.err == nil {
+				g.err = err
+			}
+			return
+		}
+		g.counts = inputs
+		for _, one := range list {
+			g.arrivals = append(g.arrivals, arrival{one, owners[one.number]})
+		}
+	})
+}
+
+// onRevoked is called with the partitions that this task must let go of, or has
+// lost.
+func (g *group) onRevoked(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for topic, numbers := range lost {
+		for _, p := range numbers {
+			if a := g.assigned[p]; a != nil {
+				delete(a.topics, topic)
+				if len(a.topics) == 0 {
+					g.drop(p)
+				}
+			}
+		}
+	}
+}
+
+// onSync is called with each assignment. The transaction session swallows
+// callbacks while an earlier one waits for the transaction to end; what they
+// would have said follows from the assignment.
+func (g *group) onSync(all map[string][]int32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.joined = true
+	for p, a := range g.assigned {
+		for topic := range a.topics {
+			if !slices.Contains(all[topic], p) {
+				delete(a.topics, topic)
+			}
+		}
+		if len(a.topics) == 0 {
+			g.drop(p)
+		}
+	}
+}
+
+// drop forgets a number; the loop closes what belongs to it. g.mu is held.
+func (g *group) drop(p int32) {
+	if r := g.assigned[p].restore; !g.assigned[p].ready {
+		if r.waiting--; r.waiting == 0 && r.cancel != nil {
+			r.cancel()
+		}
+	}
+	delete(g.assigned, p)
+	g.removed = append(g.removed, p)
+}
+
+// news is what the callbacks left for the loop.
+type news struct {
+	removed []int32
+	arrived []arrival
+	counts  map[string]int32
+}
+
+// settle hands over what the callbacks left. The caller must close what was
+// removed before it takes in what arrived.
+func (g *group) settle() (news, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := news{g.removed, g.arrivals, g.counts}
+	g.removed, g.arrivals, g.counts = nil, nil, nil
+	return n, g.err
+}
+
+// admit marks an arrival as ready and returns its paused partitions; false when
+// its assignment is gone.
+func (g *group) admit(a arrival) (map[string][]int32, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.assigned[a.number] != a.owner {
+		return nil, false
+	}
+	a.owner.ready = true
+	resume := make(map[string][]int32)
+	for topic := range a.owner.topics {
+		resume[topic] = []int32{a.number}
+	}
+	return resume, true
+}
+
+// stop gives up what is being restored.
+func (g *group) stop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for p := range g.assigned {
+		g.drop(p)
+	}
+}
+
+// ready says whether the task has joined and restored all it was given.
+func (g *group) ready() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, a := range g.assigned {
+		if !a.ready {
+			return false
+		}
+	}
+	return g.joined && g.err == nil
+}
+
+// topics lists the inputs of each number that is ready.
+func (g *group) topics() map[int32][]string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := make(map[int32][]string, len(g.assigned))
+	for p, a := range g.assigned {
+		if a.ready {
+			list[p] = slices.Sorted(maps.Keys(a.topics))
+		}
+	}
+	return list
+}
+
+// topicPartition is one partition of one topic.
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+// ends is how far the inputs reached at one moment.
+type ends struct {
+	at     time.Time
+	stable map[topicPartition]int64 // last stable offsets
+}
+
+// readEnds asks for the last stable offsets of the topics.
+func readEnds(ctx context.Context, admin *kadm.Client, topics []string) (*ends, error) {
+	e := &ends{at: time.Now(), stable: make(map[topicPartition]int64)}
+	if len(topics) == 0 {
+		return e, nil
+	}
+	listed, err := admin.ListCommittedOffsets(ctx, topics...)
+	if err != nil {
+		return nil, err
+	}
+	listed.Each(func(o kadm.ListedOffset) {
+		if o.Err == nil {
+			e.stable[topicPartition{o.Topic, o.Partition}] = o.Offset
+		}
+	})
+	return e, nil
+}
+
+// watcher is the balancer of this task: it tells the group what was assigned.
+type watcher struct {
+	balancer
+
+	onSync func(map[string][]int32)
+}
+
+// ParseSyncAssignment reads what the leader assigned and passes it on.
+func (w watcher) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+	all, err := w.balancer.ParseSyncAssignment(assignment)
+	if err == nil {
+		w.onSync(all)
+	}
+	return all, err
+}

@@ -1,0 +1,52 @@
+package stream
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// The first byte of a stored key says whose it is. Spaces that are part of the
+// changelog have the same key there.
+const (
+	spaceLocal   = 0 // about this directory; never in the changelog
+	spaceRule    = 1 // the rule's state
+	spaceRuntime = 2 // the runtime's own state
+	spaceDue     = 3 // index of what wants to be woken when; derived, never in the changelog
+)
+
+// Keys of the runtime's own state, after their space.
+const (
+	keyMeta         = "m" // what the state was made with
+	keyLedger       = "l" // + minute of receipt: that minute's counts
+	keyImportLedger = "i" // + import id: that import's counts
+)
+
+var localMetaKey = []byte{spaceLocal, 'm'}
+
+func ruleKey(dst, key []byte) []byte {
+	return append(append(dst[:0], spaceRule), key...)
+}
+
+func runtimeKey(kind, rest string) string {
+	return string([]byte{spaceRuntime}) + kind + rest
+}
+
+// dueKey orders what wants to be woken by time, then by key.
+func dueKey(dst []byte, due time.Time, key []byte) []byte {
+	dst = append(dst[:0], spaceDue)
+	dst = binary.BigEndian.AppendUint64(dst, orderedMillis(due))
+	return append(dst, key...)
+}
+
+func parseDueKey(k []byte) (due time.Time, key []byte) {
+	return timeOfOrdered(binary.BigEndian.Uint64(k[1:9])), k[9:]
+}
+
+// orderedMillis maps times, those before 1970 too, to numbers that sort like them.
+func orderedMillis(t time.Time) uint64 {
+	return uint64(t.UnixMilli()) ^ 1<<63 //nolint:gosec // the sign bit is flipped on purpose
+}
+
+func timeOfOrdered(n uint64) time.Time {
+	return time.UnixMilli(int64(n ^ 1<<63)).UTC() //nolint:gosec // the reverse of orderedMillis
+}

@@ -1,0 +1,192 @@
+package stream
+
+import (
+	"encoding/binary"
+	"strconv"
+	"time"
+)
+
+// counts is one line of the ledger: what became of the records received on one
+// partition in one minute, or by one import. It is kept as state, so that it
+// adds up over restarts.
+type counts struct {
+	in, applied, duplicate, late, out int64
+	dead                              [len(Classes)]int64
+	updated                           time.Time // clock at the last change
+}
+
+// ledgerRetention is how long after its last change a line may still grow. A
+// record of a minute that is older begins a new line under the same key.
+const ledgerRetention = 48 * time.Hour
+
+func (c *counts) add(v Verdict) {
+	c.in++
+	switch v.outcome {
+	case applied:
+		c.applied++
+	case duplicate:
+		c.duplicate++
+	case late:
+		c.late++
+	case deadLetter:
+		for i, class := range Classes {
+			if class == v.class {
+				c.dead[i]++
+			}
+		}
+	case retry: // is not a verdict on the record
+	}
+}
+
+func (c *counts) encode() []byte {
+	b := binary.AppendVarint(make([]byte, 0, 32), c.updated.UnixMilli())
+	for _, n := range []int64{c.in, c.applied, c.duplicate, c.late, c.out} {
+		b = binary.AppendVarint(b, n)
+	}
+	for _, n := range c.dead {
+		b = binary.AppendVarint(b, n)
+	}
+	return b
+}
+
+// parseCounts reads what encode wrote; an absent value, or classes that an
+// older build did not know, are zero.
+func parseCounts(b []byte) counts {
+	next := func() int64 {
+		v, n := binary.Varint(b)
+		if n <= 0 {
+			return 0
+		}
+		b = b[n:]
+		return v
+	}
+	c := counts{updated: time.UnixMilli(next()).UTC()}
+	for _, field := range []*int64{&c.in, &c.applied, &c.duplicate, &c.late, &c.out} {
+		*field = next()
+	}
+	for i := range c.dead {
+		c.dead[i] = next()
+	}
+	return c
+}
+
+// ledgers gathers a transaction's counts of one partition.
+type ledgers struct {
+	minutes map[int64]*counts // by minute of receipt, Unix
+	imports map[string]*counts
+	last    int64 // minute looked up last, and its counts
+	current *counts
+}
+
+func (l *ledgers) minute(at time.Time) *counts {
+	minute := at.Unix() / 60
+	if l.current != nil && l.last == minute {
+		return l.current
+	}
+	if l.minutes == nil {
+		l.minutes = make(map[int64]*counts)
+	}
+	c := l.minutes[minute]
+	if c == nil {
+		c = new(counts)
+		l.minutes[minute] = c
+	}
+	l.last, l.current = minute, c
+	return c
+}
+
+func (l *ledgers) importRun(id string) *counts {
+	if l.imports == nil {
+		l.imports = make(map[string]*counts)
+	}
+	c := l.imports[id]
+	if c == nil {
+		c = new(counts)
+		l.imports[id] = c
+	}
+	return c
+}
+
+// writeLedgers adds the transaction's counts to the state and publishes the
+// lines that changed.
+func (p *partition) writeLedgers(tx *Tx) {
+	for minute, c := range p.ledgers.minutes {
+		at := time.Unix(minute*60, 0).UTC().Format(time.RFC3339)
+		total := p.addCounts(tx, runtimeKey(keyLedger, at), c)
+		key := p.spec.Name + "/" + strconv.Itoa(int(p.number)) + "/" + at
+		tx.upsert(Sink{Topic: LedgerTopic}, []byte(key), total.minuteJSON(p.spec.Name, p.number, at))
+	}
+	for id, c := range p.ledgers.imports {
+		total := p.addCounts(tx, runtimeKey(keyImportLedger, id), c)
+		key := "import/" + id + "/" + strconv.Itoa(int(p.number))
+		tx.upsert(Sink{Topic: LedgerTopic}, []byte(key), total.importJSON(p.spec.Name, p.number, id))
+	}
+	p.ledgers = ledgers{}
+}
+
+func (p *partition) addCounts(tx *Tx, stored string, c *counts) counts {
+	total := parseCounts(tx.get([]byte(stored)))
+	total.in += c.in
+	total.applied += c.applied
+	total.duplicate += c.duplicate
+	total.late += c.late
+	total.out += c.out
+	for i, n := range c.dead {
+		total.dead[i] += n
+	}
+	total.updated = p.clock
+	tx.change(stored, total.encode())
+	return total
+}
+
+func (c *counts) minuteJSON(stage string, partition int32, minute string) []byte {
+	b := append(make([]byte, 0, 256), `{"stage":`...)
+	b = strconv.AppendQuote(b, stage)
+	b = append(b, `,"partition":`...)
+	b = strconv.AppendInt(b, int64(partition), 10)
+	b = append(b, `,"minute":"`...)
+	b = append(append(b, minute...), '"')
+	b = appendCount(b, "in", c.in)
+	b = appendCount(b, "applied", c.applied)
+	b = appendCount(b, "duplicate", c.duplicate)
+	b = appendCount(b, "late", c.late)
+	b = c.appendDead(b)
+	b = appendCount(b, "out", c.out)
+	return append(b, '}')
+}
+
+func (c *counts) importJSON(stage string, partition int32, id string) []byte {
+	b := append(make([]byte, 0, 256), `{"import_id":`...)
+	b = appendJSONString(b, id)
+	b = append(b, `,"stage":`...)
+	b = strconv.AppendQuote(b, stage)
+	b = append(b, `,"partition":`...)
+	b = strconv.AppendInt(b, int64(partition), 10)
+	b = appendCount(b, "in", c.in)
+	b = appendCount(b, "applied", c.applied)
+	b = appendCount(b, "duplicate", c.duplicate)
+	b = c.appendDead(b)
+	return append(b, '}')
+}
+
+func (c *counts) appendDead(b []byte) []byte {
+	b = append(b, `,"dead_lettered":{`...)
+	comma := false
+	for i, class := range Classes {
+		if c.dead[i] == 0 {
+			continue
+		}
+		if comma {
+			b = append(b, ',')
+		}
+		comma = true
+		b = append(append(append(b, '"'), class...), `":`...)
+		b = strconv.AppendInt(b, c.dead[i], 10)
+	}
+	return append(b, '}')
+}
+
+func appendCount(b []byte, name string, n int64) []byte {
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return strconv.AppendInt(b, n, 10)
+}

@@ -1,0 +1,361 @@
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"headwater.internal/platform/internal/kafka"
+)
+
+// restorer brings the state of partitions that a task was given up to date.
+type restorer struct {
+	cfg     kafka.Config
+	admin   *kadm.Client
+	spec    Spec
+	waker   Waker
+	dir     string // holds one directory per partition
+	task    string
+	metrics *metrics
+	log     *slog.Logger
+}
+
+// lockPatience is how long another task of the deployment may take to let go of
+// a directory after its partition was taken from it.
+const lockPatience = 3 * time.Second
+
+// restored is a partition's state with what it was made with.
+type restored struct {
+	number int32
+	store  *store
+	meta   stateMeta
+	next   int64 // first offset of the changelog that is missing
+	end    int64 // where it is complete
+}
+
+// restore opens and catches up the state of the partitions. inputs are the
+// partition counts of the topics that are read now. On error nothing is left
+// open.
+//
+// It ends at the high watermark of each changelog as it was when the partition
+// was assigned, once the last stable offset has come up to it: what a
+// predecessor wrote before it lost the partition lies below, committed or
+// aborted, and nothing it writes later can commit.
+func (r *restorer) restore(ctx context.Context, numbers []int32, inputs map[string]int32) (list []*restored, err error) {
+	begun := time.Now()
+	defer func() {
+		if err != nil {
+			for _, one := range list {
+				err = errors.Join(err, one.store.close())
+			}
+		}
+	}()
+	logs, err := r.changelogs(ctx, numbers)
+	if err != nil {
+		return nil, err
+	}
+	for i, number := range numbers {
+		one, err := r.prepare(ctx, number, logs[i])
+		if err != nil {
+			return list, err
+		}
+		list = append(list, one)
+	}
+	n, err := r.replay(ctx, list)
+	if err != nil {
+		return list, err
+	}
+	for _, one := range list {
+		if one.meta, err = r.checkMeta(one.store, inputs); err != nil {
+			return list, err
+		}
+	}
+	r.metrics.restored(n, time.Since(begun))
+	r.log.Info("restored state", "partitions", numbers, "records", n, "took", time.Since(begun).Round(time.Millisecond))
+	return list, nil
+}
+
+// changelog is where the changelog of one partition begins and ends.
+type changelog struct {
+	topicID    [16]byte
+	start, end int64
+}
+
+func (r *restorer) changelogs(ctx context.Context, numbers []int32) ([]changelog, error) {
+	topic := r.spec.State.Topic
+	details, err := r.admin.ListTopics(ctx, topic)
+	if err == nil {
+		err = details[topic].Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find state topic %s: %w", topic, err)
+	}
+	starts, err := r.admin.ListStartOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("find start of %s: %w", topic, err)
+	}
+	ends, err := r.admin.ListEndOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("find end of %s: %w", topic, err)
+	}
+	logs := make([]changelog, len(numbers))
+	for i, number := range numbers {
+		if n := len(details[topic].Partitions); int(number) >= n {
+			return nil, fatalf("start %s: topic %s has %d partitions, an input has more: give it as many", r.spec.Name, topic, n)
+		}
+		start, _ := starts.Lookup(topic, number)
+		end, _ := ends.Lookup(topic, number)
+		if err := errors.Join(start.Err, end.Err); err != nil {
+			return nil, fmt.Errorf("find ends of %s: %w", topic, err)
+		}
+		logs[i] = changelog{topicID: details[topic].ID, start: start.Offset, end: end.Offset}
+	}
+	return logs, r.awaitStable(ctx, numbers, logs)
+}
+
+// awaitStable waits until no transaction is open below the ends.
+func (r *restorer) awaitStable(ctx context.Context, numbers []int32, logs []changelog) error {
+	topic := r.spec.State.Topic
+	for told := time.Now(); ; {
+		stable, err := r.admin.ListCommittedOffsets(ctx, topic)
+		if err != nil {
+			return fmt.Errorf("find last stable offset of %s: %w", topic, err)
+		}
+		waiting := slices.IndexFunc(numbers, func(number int32) bool {
+			at, ok := stable.Lookup(topic, number)
+			return !ok || at.Err != nil || at.Offset < logs[slices.Index(numbers, number)].end
+		})
+		if waiting < 0 {
+			return nil
+		}
+		if time.Since(told) > 5*time.Second {
+			r.log.Warn("wait for another task's transaction to end", "partition", numbers[waiting])
+			told = time.Now()
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// prepare opens the partition's directory, or makes it anew where it cannot be
+// caught up.
+func (r *restorer) prepare(ctx context.Context, number int32, log changelog) (*restored, error) {
+	s, err := r.open(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fits(log.topicID, log.start, log.end, time.Now()); err != nil {
+		r.log.Warn("drop state and restore it", "partition", number, "dir", s.dir, "err", err)
+		if s, err = r.reopen(s); err != nil {
+			return nil, err
+		}
+	}
+	s.local.topicID = log.topicID
+	return &restored{number: number, store: s, next: max(s.local.next, log.start), end: log.end}, nil
+}
+
+// open opens the partition's directory. Where another live task will not let go
+// of it, this task takes a directory of its own and restores it in full.
+func (r *restorer) open(ctx context.Context, number int32) (*store, error) {
+	dir := filepath.Join(r.dir, strconv.Itoa(int(number)))
+	for begun := time.Now(); ; {
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return nil, fmt.Errorf("make state directory: %w", err)
+		}
+		s, err := openStore(vfs.Default, dir)
+		switch {
+		case err == nil:
+			return s, nil
+		case errors.Is(err, errUnusable):
+			r.log.Warn("drop state and restore it", "partition", number, "dir", dir, "err", err)
+			if err := os.RemoveAll(dir); err != nil {
+				return nil, fmt.Errorf("drop state: %w", err)
+			}
+		case time.Since(begun) > 2*lockPatience:
+			return nil, err
+		case time.Since(begun) > lockPatience:
+			dir = filepath.Join(r.dir, fmt.Sprintf("%d.task-%s", number, r.task))
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (r *restorer) reopen(s *store) (*store, error) {
+	if err := s.close(); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(s.dir); err != nil {
+		return nil, fmt.Errorf("drop state: %w", err)
+	}
+	return openStore(vfs.Default, s.dir)
+}
+
+// replay applies what the stores miss of the changelog and reports how many
+// records that was.
+func (r *restorer) replay(ctx context.Context, list []*restored) (int, error) {
+	offsets := make(map[int32]kgo.Offset)
+	byNumber := make(map[int32]*restored)
+	for _, one := range list {
+		if one.next < one.end {
+			offsets[one.number] = kgo.NewOffset().At(one.next)
+			byNumber[one.number] = one
+		}
+	}
+	if len(offsets) == 0 {
+		return 0, nil
+	}
+	client, err := r.cfg.Client(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.spec.State.Topic: offsets}),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // the last record may be a marker
+		kgo.FetchMaxBytes(restoreFetchBytes),
+		kgo.MaxDecompressBatchBytes(maxDecompressBytes),
+		kgo.MetadataMinAge(50*time.Millisecond),
+		kgo.RetryBackoffFn(retryBackoff),
+	)
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	n := 0
+	for len(byNumber) > 0 {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return n, fmt.Errorf("read %s: %w", r.spec.State.Topic, err)
+		}
+		var failed error
+		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+			one, ok := byNumber[f.Partition]
+			if !ok || len(f.Records) == 0 {
+				return
+			}
+			took, err := r.replayBatch(one, f.Records)
+			failed = errors.Join(failed, err)
+			n += took
+			if one.next >= one.end {
+				delete(byNumber, f.Partition)
+			}
+		})
+		if failed != nil {
+			return n, failed
+		}
+	}
+	return n, nil
+}
+
+// replayBatch applies records of one partition together with how far they reach.
+func (r *restorer) replayBatch(one *restored, records []*kgo.Record) (int, error) {
+	batch := one.store.db.NewBatch()
+	n := 0
+	for _, rec := range records {
+		if rec.Attrs.IsControl() {
+			continue
+		}
+		n++
+		if err := r.replayRecord(batch, rec); err != nil {
+			return n, fmt.Errorf("write state %s: %w", one.store.dir, err)
+		}
+	}
+	one.next = records[len(records)-1].Offset + 1
+	meta := one.store.local
+	meta.next, meta.appliedAt = one.next, time.Now()
+	return n, one.store.commit(batch, meta)
+}
+
+func (r *restorer) replayRecord(batch *pebble.Batch, rec *kgo.Record) error {
+	if len(rec.Key) == 0 || (rec.Key[0] != spaceRule && rec.Key[0] != spaceRuntime) {
+		return nil // nobody of ours wrote it
+	}
+	if rec.Value == nil {
+		return batch.Delete(rec.Key, nil)
+	}
+	if due, ok := dueOf(r.waker, rec.Key, rec.Value); ok {
+		if err := batch.Set(dueKey(nil, due, rec.Key), nil, nil); err != nil {
+			return err
+		}
+	}
+	return batch.Set(rec.Key, rec.Value, nil)
+}
+
+// checkMeta holds what the state was made with against what is so now.
+func (r *restorer) checkMeta(s *store, inputs map[string]int32) (stateMeta, error) {
+	var meta stateMeta
+	value, err := s.get([]byte(runtimeKey(keyMeta, "")))
+	if err != nil {
+		return meta, err
+	}
+	if value == nil {
+		meta = stateMeta{Version: r.spec.State.Version, Key: make([]byte, 16), Inputs: make(map[string]int32), dirty: true}
+		_, _ = rand.Read(meta.Key) // never fails, by its contract
+	} else if err := json.Unmarshal(value, &meta); err != nil {
+		return meta, fmt.Errorf("read what the state was made with: %w", err)
+	}
+	copy(meta.secret[:], meta.Key)
+	if meta.Version != r.spec.State.Version {
+		return meta, fatalf("start %s: its state has version %d, this build reads %d: reset the state or run the build that wrote it", r.spec.Name, meta.Version, r.spec.State.Version)
+	}
+	return meta, meta.admit(r.spec.Name, inputs)
+}
+
+// admit records the partition counts of inputs that are new and refuses a
+// changed one: keys would meet state that is not theirs.
+func (m *stateMeta) admit(name string, inputs map[string]int32) error {
+	for topic, now := range inputs {
+		before, known := m.Inputs[topic]
+		switch {
+		case !known:
+			m.Inputs[topic] = now
+			m.dirty = true
+		case before != now:
+			return fatalf("start %s: topic %s had %d partitions when the state was made and has %d now, so keys would meet other keys' state: "+
+				"reset the processor's state and offsets, or put the old number back", name, topic, before, now)
+		}
+	}
+	return nil
+}
+
+// fatalError is one that a restart of the task cannot mend.
+type fatalError struct{ text string }
+
+// Error says what is wrong and how to mend it.
+func (e *fatalError) Error() string { return e.text }
+
+func fatalf(format string, args ...any) error {
+	return &fatalError{fmt.Sprintf(format, args...)}
+}
+
+func retryBackoff(tries int) time.Duration {
+	return min(time.Duration(tries)*50*time.Millisecond, time.Second)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// restoreFetchBytes bounds one fetch while restoring, and so a Pebble batch.
+const restoreFetchBytes = 8 << 20
+
+// maxDecompressBytes bounds what one compressed batch may become in memory.
+const maxDecompressBytes = 64 << 20

@@ -1,0 +1,140 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Topics that every processor writes besides its own.
+const (
+	DeadLetterTopic = "dead-letters"
+	LedgerTopic     = "headwater.ledger"
+)
+
+// Spec says what a processor is: the name under which Kafka knows it, the topics
+// it reads and writes, and how it keeps state.
+type Spec struct {
+	// Name is the processor's verb. It is its consumer group, the prefix of its
+	// transactional ids and its principal.
+	Name string
+	// What it does, in a sentence, for --help.
+	About string
+	// Reads lists the inputs. Partition p of each is handled by one task.
+	Reads []Source
+	// Writes lists every topic that the rule may write. A rule that writes
+	// another is stopped.
+	Writes []Sink
+	// State is how the rule's state is kept.
+	State State
+	// FollowsCatalogue makes the event catalogue available to the rule. The task
+	// waits until it has read the catalogue before it takes its first record.
+	FollowsCatalogue bool
+}
+
+// Source is one input.
+type Source struct {
+	Topic  string // a name, or a regular expression when it begins with ^
+	Schema string // Avro schema to read values as; empty when the rule looks at bytes
+}
+
+// Sink is one output.
+type Sink struct {
+	Topic  string
+	Schema string // Avro schema of the values
+	// SamePartition puts each record into the partition that has the number of
+	// the input's, so that a reader finds a customer's records together. Other
+	// records go where the hash of their key puts them.
+	SamePartition bool
+	// KeepsReceipt gives records the receipt time of their input as timestamp.
+	// Others carry the time at which they were written.
+	KeepsReceipt bool
+}
+
+// State says how a rule's state is kept.
+type State struct {
+	// Topic is the compacted changelog.
+	Topic string
+	// Version is the format of the rule's keys and values. State of another
+	// version is refused at start.
+	Version int
+	// Expires says that the topic deletes by age as well and that the rule only
+	// deletes what is older: such deletions are not written to the changelog.
+	Expires bool
+}
+
+// Limits of the runtime. A task reads the first two from its environment.
+type Limits struct {
+	CommitInterval     time.Duration // longest a transaction stays open while records come
+	MaxRecords         int           // records after which a transaction is committed at once
+	TransactionTimeout time.Duration // after which the broker aborts a dead task's transaction
+	SessionTimeout     time.Duration // after which the group gives a silent task's partitions away
+	Patience           time.Duration // how long an unknown type or schema may still turn up
+}
+
+// DefaultLimits are the limits that DESIGN.md's latency goals were measured with.
+func DefaultLimits() Limits {
+	return Limits{
+		CommitInterval:     30 * time.Millisecond,
+		MaxRecords:         5_000,
+		TransactionTimeout: 10 * time.Second,
+		SessionTimeout:     10 * time.Second,
+		Patience:           3 * time.Second,
+	}
+}
+
+// Validate reports what a Spec lacks.
+func (s Spec) Validate() error {
+	var errs []error
+	if s.Name == "" {
+		errs = append(errs, errors.New("the name is empty"))
+	}
+	if len(s.Reads) == 0 {
+		errs = append(errs, errors.New("it reads nothing"))
+	}
+	if s.State.Topic == "" || s.State.Version < 1 {
+		errs = append(errs, errors.New("its state needs a topic and a version from 1"))
+	}
+	for _, r := range s.Reads {
+		if _, err := regexp.Compile(r.Topic); err != nil {
+			errs = append(errs, fmt.Errorf("input %s: %w", r.Topic, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("check processor %q: %w", s.Name, err)
+	}
+	return nil
+}
+
+// patterns are the inputs as anchored regular expressions.
+func (s Spec) patterns() []string {
+	list := make([]string, len(s.Reads))
+	for i, r := range s.Reads {
+		list[i] = r.Topic
+		if !strings.HasPrefix(r.Topic, "^") {
+			list[i] = "^" + regexp.QuoteMeta(r.Topic) + "$"
+		}
+	}
+	return list
+}
+
+// source finds the input that topic belongs to.
+func (s Spec) source(topic string) (Source, bool) {
+	for i, pattern := range s.patterns() {
+		if ok, err := regexp.MatchString(pattern, topic); err == nil && ok {
+			return s.Reads[i], true
+		}
+	}
+	return Source{}, false
+}
+
+func (s Spec) sink(topic string) (Sink, bool) {
+	i := slices.IndexFunc(s.Writes, func(w Sink) bool { return w.Topic == topic })
+	if i < 0 {
+		return Sink{}, false
+	}
+	return s.Writes[i], true
+}

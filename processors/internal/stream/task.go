@@ -1,0 +1,326 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"headwater.internal/platform/internal/kafka"
+)
+
+// task is one member of a processor's group: a client, the partitions it was
+// given, and the transaction that is open. All but the group's callbacks runs
+// in one goroutine.
+type task struct {
+	spec    Spec
+	rule    Rule
+	limits  Limits
+	number  string // HEADWATER_TASK: stable over restarts
+	lookups *liveLookups
+	codecs  *codecs
+	metrics *metrics
+	log     *slog.Logger
+
+	session *kgo.GroupTransactSession
+	client  *kgo.Client
+	admin   *kadm.Client
+	group   *group
+	ids     atomic.Pointer[map[string]kadm.TopicID] // of the inputs
+	ends    atomic.Pointer[ends]
+	seen    *ends // the ends that were last acted on
+
+	parts    map[int32]*partition
+	position map[topicPartition]int64 // next offset to come
+	patience patience
+	input    Input
+
+	open    transaction
+	waited  time.Duration // in polls, since busy time was last counted
+	counted time.Time
+}
+
+// newTask makes a task and its client. It does not dial.
+func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limits, env environment, deps dependencies) (*task, error) {
+	t := &task{
+		spec: spec, rule: rule, limits: l, number: env.task,
+		lookups: deps.lookups, codecs: deps.codecs, metrics: deps.metrics, log: deps.log,
+		parts:    make(map[int32]*partition),
+		position: make(map[topicPartition]int64),
+		patience: deps.patience,
+		counted:  time.Now(),
+	}
+	t.group = &group{ctx: ctx, assigned: make(map[int32]*assignment), inputs: t.inputs}
+	own, err := cfg.Options()
+	if err != nil {
+		return nil, err
+	}
+	t.session, err = kgo.NewGroupTransactSession(append(own, t.options(env.logger)...)...)
+	if err != nil {
+		return nil, fmt.Errorf("make client of %s: %w", spec.Name, err)
+	}
+	t.client = t.session.Client()
+	t.admin = kadm.NewClient(t.client)
+	waker, _ := rule.(Waker)
+	r := &restorer{
+		cfg: cfg, admin: t.admin, spec: spec, waker: waker, dir: env.stateDir, task: env.task, metrics: t.metrics, log: t.log,
+	}
+	t.group.restore = r.restore
+	return t, nil
+}
+
+// run works until ctx ends, then drains: it commits what is open, leaves the
+// group and returns nil. Any other end is an error, after which the task is of
+// no use and a new one starts from what was committed.
+func (t *task) run(ctx context.Context) error {
+	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	go t.watchEnds(watchCtx)
+	err := t.loop(ctx)
+	if err == nil {
+		err = t.drain(context.WithoutCancel(ctx))
+	}
+	return errors.Join(err, t.close())
+}
+
+func (t *task) loop(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := t.settle(ctx); err != nil {
+			return err
+		}
+		again, err := t.step(ctx)
+		if err != nil {
+			return err
+		}
+		if again != "" {
+			t.log.Warn("wait and try again", "reason", again)
+			if err := t.abort(ctx, "retry"); err != nil {
+				return err
+			}
+			t.lookups.forget()
+			_ = pause(ctx, 250*time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// step polls once, applies what came, wakes what is due and commits when it is
+// time. A reason to try again later means that the transaction must be aborted.
+func (t *task) step(ctx context.Context) (again string, err error) {
+	fetches := t.poll(ctx)
+	if again, err = t.applyAll(fetches); err != nil || again != "" {
+		return again, err
+	}
+	t.moveClocks()
+	if err := t.wakeAll(); err != nil {
+		return "", err
+	}
+	if t.open.full(t.limits) {
+		err = t.commit(context.WithoutCancel(ctx))
+	}
+	t.countBusy()
+	return "", err
+}
+
+// idlePoll bounds a poll while no transaction is open, and so how late the loop
+// hears of a rebalance, a restored partition or a timer.
+const idlePoll = 25 * time.Millisecond
+
+func (t *task) poll(ctx context.Context) kgo.Fetches {
+	wait := idlePoll
+	if t.open.begun() {
+		wait = max(time.Until(t.open.at.Add(t.limits.CommitInterval)), 0)
+	}
+	begun := time.Now()
+	pollCtx, cancel := context.WithDeadline(ctx, begun.Add(wait))
+	defer cancel()
+	fetches := t.session.PollRecords(pollCtx, t.limits.MaxRecords)
+	t.waited += time.Since(begun)
+	fetches.EachError(func(topic string, partition int32, err error) {
+		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+			t.log.Warn("read input", "topic", topic, "partition", partition, "err", err)
+		}
+	})
+	return fetches
+}
+
+func (t *task) applyAll(fetches kgo.Fetches) (again string, err error) {
+	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+		if len(f.Records) == 0 || err != nil || again != "" {
+			return
+		}
+		p := t.parts[f.Partition]
+		if p == nil { // taken away while its records were on their way
+			again = "records of a partition that was revoked"
+			return
+		}
+		for _, r := range f.Records {
+			if r.Attrs.IsControl() {
+				continue // only its offset counts
+			}
+			if again, err = t.apply(p, r); err != nil || again != "" {
+				return
+			}
+		}
+		t.position[topicPartition{f.Topic, f.Partition}] = f.Records[len(f.Records)-1].Offset + 1
+	})
+	return again, err
+}
+
+func (t *task) apply(p *partition, r *kgo.Record) (again string, err error) {
+	if err := t.begin(); err != nil {
+		return "", err
+	}
+	t.input = Input{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+		Key: r.Key, Value: r.Value, Headers: r.Headers, Received: r.Timestamp,
+		lookups: t.lookups,
+	}
+	v, err := p.apply(&t.input)
+	if err != nil {
+		return "", err
+	}
+	if v.outcome == retry {
+		return v.reason, nil
+	}
+	t.open.took(p.number, r.Timestamp, v)
+	if v.outcome == deadLetter {
+		t.log.Warn("dead letter", "class", v.class, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", firstLine(v.reason))
+	}
+	return "", nil
+}
+
+// wakeLimit bounds how many entries of one partition are woken between polls.
+const wakeLimit = 500
+
+func (t *task) wakeAll() error {
+	for _, number := range slices.Sorted(maps.Keys(t.parts)) {
+		p := t.parts[number]
+		if p.clock.IsZero() || p.nextDue.After(p.clock) {
+			continue
+		}
+		if err := t.begin(); err != nil {
+			return err
+		}
+		n, err := p.wake(wakeLimit)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			t.open.woke(number, n)
+		}
+	}
+	return nil
+}
+
+// idleSlack is how far the clock of an idle partition stays behind the wall: a
+// record may be on its way for so long after it was stamped.
+const idleSlack = time.Second
+
+// moveClocks advances the clocks of partitions that have processed everything
+// that the inputs held at a known moment.
+func (t *task) moveClocks() {
+	e := t.ends.Load()
+	if e == nil || e == t.seen {
+		return
+	}
+	t.seen = e
+	committed := t.client.CommittedOffsets()
+	behind := time.Duration(0)
+	for number, topics := range t.group.topics() {
+		p := t.parts[number]
+		if p == nil {
+			continue
+		}
+		caughtUp := true
+		for _, topic := range topics {
+			tp := topicPartition{topic, number}
+			end, known := e.stable[tp]
+			lag := end - t.at(tp, committed)
+			caughtUp = caughtUp && known && lag <= 0
+			t.metrics.setLag(tp, max(lag, 0))
+		}
+		if caughtUp {
+			p.advance(e.at.Add(-idleSlack))
+		} else if !p.clock.IsZero() {
+			behind = max(behind, e.at.Sub(p.clock))
+		}
+	}
+	t.metrics.timeLag.Set(behind.Seconds())
+}
+
+// at is the next offset to come of one input.
+func (t *task) at(tp topicPartition, committed map[string]map[int32]kgo.EpochOffset) int64 {
+	if at, ok := t.position[tp]; ok {
+		return at
+	}
+	if c, ok := committed[tp.topic][tp.partition]; ok && c.Offset > 0 {
+		return c.Offset
+	}
+	return 0
+}
+
+// endsEvery is how often the inputs' ends are asked for.
+const endsEvery = 250 * time.Millisecond
+
+func (t *task) watchEnds(ctx context.Context) {
+	for pause(ctx, endsEvery) == nil {
+		var topics []string
+		for _, list := range t.group.topics() {
+			topics = append(topics, list...)
+		}
+		slices.Sort(topics)
+		asked, cancel := context.WithTimeout(ctx, 5*time.Second)
+		if e, err := readEnds(asked, t.admin, slices.Compact(topics)); err == nil {
+			t.ends.Store(e)
+		} else if ctx.Err() == nil {
+			t.log.Warn("read the ends of the inputs", "err", err)
+		}
+		cancel()
+	}
+}
+
+func (t *task) countBusy() {
+	now := time.Now()
+	t.metrics.busy.Add(max(now.Sub(t.counted)-t.waited, 0).Seconds())
+	t.counted, t.waited = now, 0
+}
+
+// inputs reads the partition counts and ids of the inputs.
+func (t *task) inputs(ctx context.Context, topics []string) (map[string]int32, error) {
+	names := slices.Clone(topics)
+	for _, w := range t.spec.Writes {
+		if w.SamePartition {
+			names = append(names, w.Topic)
+		}
+	}
+	details, err := t.admin.ListTopics(ctx, names...)
+	if err == nil {
+		err = details.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find inputs %q: %w", topics, err)
+	}
+	inputs := make(map[string]int32, len(topics))
+	ids := make(map[string]kadm.TopicID, len(topics))
+	for _, topic := range topics {
+		n := len(details[topic].Partitions)
+		inputs[topic] = int32(n) //nolint:gosec // Kafka counts partitions in 32 bits
+		ids[topic] = details[topic].ID
+		for _, w := range t.spec.Writes {
+			if w.SamePartition && len(details[w.Topic].Partitions) != n {
+				return nil, fatalf("start %s: %s has %d partitions and %s has %d: they must have as many, since a record stays in its partition",
+					t.spec.Name, topic, n, w.Topic, len(details[w.Topic].Partitions))
+			}
+		}
+	}
+	t.ids.Store(&ids)
+	return inputs, nil
+}

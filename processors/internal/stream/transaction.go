@@ -1,0 +1,338 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// transaction is what the open transaction holds besides the partitions' parts.
+type transaction struct {
+	at       time.Time // begun; zero when none is open
+	records  int
+	received []time.Time            // of records that were applied
+	verdicts [len(outcomeNames)]int // records by outcome
+	dead     map[Class]int
+	woken    int
+	consumed map[int32]bool // numbers that took a record: their offsets are part of it
+	timed    map[int32]bool // numbers that woke something
+
+	mu      sync.Mutex // the rest is written by the client's goroutines
+	logged  map[int32]int64
+	outputs map[string]int
+	err     error // why a record could not be written
+}
+
+func (x *transaction) begun() bool { return !x.at.IsZero() }
+
+func (x *transaction) full(l Limits) bool {
+	return x.begun() && (x.records >= l.MaxRecords || time.Since(x.at) >= l.CommitInterval)
+}
+
+func (x *transaction) took(number int32, received time.Time, v Verdict) {
+	x.records++
+	x.verdicts[v.outcome]++
+	x.consumed[number] = true
+	switch v.outcome {
+	case applied:
+		x.received = append(x.received, received)
+	case deadLetter:
+		x.dead[v.class]++
+	default:
+	}
+}
+
+func (x *transaction) woke(number int32, n int) {
+	x.timed[number] = true
+	x.woken += n
+}
+
+func (x *transaction) reset() {
+	x.at, x.records, x.woken = time.Time{}, 0, 0
+	x.received = x.received[:0]
+	x.verdicts = [len(outcomeNames)]int{}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.dead = make(map[Class]int)
+	x.consumed, x.timed = make(map[int32]bool), make(map[int32]bool)
+	x.logged, x.outputs = make(map[int32]int64), make(map[string]int)
+	x.err = nil
+}
+
+// begin opens a transaction where none is open.
+func (t *task) begin() error {
+	if t.open.begun() {
+		return nil
+	}
+	if err := t.session.Begin(); err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	t.open.reset()
+	t.open.at = time.Now()
+	return nil
+}
+
+// send gives the client a record of the open transaction.
+func (t *task) send(r *kgo.Record) {
+	t.session.Produce(context.Background(), r, func(r *kgo.Record, err error) {
+		t.open.mu.Lock()
+		defer t.open.mu.Unlock()
+		switch {
+		case err != nil && t.open.err == nil:
+			t.open.err = fmt.Errorf("write %s: %w", r.Topic, err)
+		case r.Topic == t.spec.State.Topic:
+			t.open.logged[r.Partition] = max(t.open.logged[r.Partition], r.Offset+1)
+		default:
+			t.open.outputs[r.Topic]++
+		}
+	})
+}
+
+// commit ends the transaction. When Kafka has it, the partitions apply it; when
+// Kafka aborted it, it is forgotten and its inputs come again. An error means
+// that the outcome is unknown or that this task may not go on.
+func (t *task) commit(ctx context.Context) error {
+	begun := time.Now()
+	for _, p := range t.parts {
+		if p.tx == nil {
+			continue
+		}
+		if err := p.seal(t.send); err != nil {
+			return errors.Join(err, t.abort(ctx, "error"))
+		}
+	}
+	try, err := t.prepare(ctx)
+	if err != nil {
+		return errors.Join(err, t.abort(ctx, "error"))
+	}
+	committed, err := t.session.End(ctx, try)
+	if err != nil {
+		return fmt.Errorf("end transaction: %w", err)
+	}
+	if !committed {
+		return t.forget("rebalance")
+	}
+	if err := t.applyCommitted(); err != nil {
+		return err
+	}
+	t.metrics.committed(&t.open, time.Since(begun))
+	t.open.reset()
+	return nil
+}
+
+// prepare writes out what is buffered and fences the timers. It says whether
+// the transaction can be committed.
+func (t *task) prepare(ctx context.Context) (kgo.TransactionEndTry, error) {
+	if err := t.client.Flush(ctx); err != nil {
+		return kgo.TryAbort, fmt.Errorf("write outputs: %w", err)
+	}
+	t.open.mu.Lock()
+	err := t.open.err
+	t.open.mu.Unlock()
+	if err != nil {
+		return kgo.TryAbort, err
+	}
+	owned, err := t.fence(ctx)
+	return kgo.TransactionEndTry(owned), err
+}
+
+func (t *task) applyCommitted() error {
+	now := time.Now()
+	t.open.mu.Lock()
+	logged := t.open.logged
+	t.open.mu.Unlock()
+	for number, p := range t.parts {
+		if p.tx == nil {
+			continue
+		}
+		if err := p.commit(logged[number], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fence makes the group check that this task still has the partitions whose
+// timers fired. Consumed offsets do so by themselves; a timer's work comes with
+// none, and a task that slept through the loss of a partition would write it a
+// second time. So the offset that stands is committed once more. It says false
+// when the partitions are gone.
+func (t *task) fence(ctx context.Context) (bool, error) {
+	req := kmsg.NewPtrTxnOffsetCommitRequest()
+	committed := t.client.CommittedOffsets()
+	ids := t.ids.Load()
+	topics := t.group.topics()
+	for number := range t.open.timed {
+		if t.open.consumed[number] {
+			continue
+		}
+		for _, topic := range topics[number] {
+			if at, ok := committed[topic][number]; ok && at.Offset >= 0 {
+				req.Topics = append(req.Topics, offsetOf(topic, (*ids)[topic], number, at))
+				break // one input stands for the number
+			}
+		}
+	}
+	if len(req.Topics) == 0 {
+		return true, nil
+	}
+	id, epoch, err := t.client.ProducerID(ctx)
+	if err != nil {
+		return false, fmt.Errorf("fence timers: %w", err)
+	}
+	member, generation := t.client.GroupMetadata()
+	instance := instanceID(t.spec.Name, t.number)
+	req.TransactionalID, req.Group, req.InstanceID = instance, t.spec.Name, &instance
+	req.ProducerID, req.ProducerEpoch = id, epoch
+	req.MemberID, req.Generation = member, generation
+	resp, err := req.RequestWith(ctx, t.client)
+	if err != nil {
+		return false, fmt.Errorf("fence timers: %w", err)
+	}
+	for _, topic := range resp.Topics {
+		for _, p := range topic.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				t.log.Warn("partition is no longer ours, abort its timers", "partition", p.Partition, "err", err)
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+func offsetOf(topic string, id kadm.TopicID, number int32, at kgo.EpochOffset) kmsg.TxnOffsetCommitRequestTopic {
+	p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	p.Partition, p.Offset, p.LeaderEpoch = number, at.Offset, at.Epoch
+	t := kmsg.NewTxnOffsetCommitRequestTopic()
+	t.Topic, t.TopicID = topic, id
+	t.Partitions = append(t.Partitions, p)
+	return t
+}
+
+// abort ends the open transaction, if there is one, without effect.
+func (t *task) abort(ctx context.Context, reason string) error {
+	if _, err := t.session.End(context.WithoutCancel(ctx), kgo.TryAbort); err != nil {
+		return fmt.Errorf("abort transaction: %w", err)
+	}
+	return t.forget(reason)
+}
+
+// forget drops what the partitions held for a transaction that did not commit.
+func (t *task) forget(reason string) error {
+	if t.open.begun() {
+		t.metrics.aborts.WithLabelValues(reason).Inc()
+	}
+	var errs []error
+	for _, p := range t.parts {
+		errs = append(errs, p.discard())
+	}
+	clear(t.position) // the client went back to what is committed
+	t.open.reset()
+	return errors.Join(errs...)
+}
+
+// settle acts on what the group decided: it lets go of numbers that were taken
+// away and takes in those whose state has been restored.
+func (t *task) settle(ctx context.Context) error {
+	news, err := t.group.settle()
+	if len(news.removed) > 0 {
+		// Also when nothing is open: it makes the session report the next loss.
+		if err := t.abort(ctx, "rebalance"); err != nil {
+			return err
+		}
+		for _, number := range news.removed {
+			if err := t.letGo(number); err != nil {
+				return err
+			}
+		}
+	}
+	for _, a := range news.arrived {
+		resume, ok := t.group.admit(a)
+		if !ok {
+			if err := a.store.close(); err != nil {
+				return err
+			}
+			continue
+		}
+		t.parts[a.number] = t.takeIn(a.restored)
+		t.client.ResumeFetchPartitions(resume)
+	}
+	for _, p := range t.parts {
+		err = errors.Join(err, p.meta.admit(t.spec.Name, news.counts))
+	}
+	t.metrics.partitions.Set(float64(len(t.parts)))
+	return err
+}
+
+func (t *task) takeIn(r *restored) *partition {
+	p := newPartition(r.number, t.spec, t.rule, t.codecs, r.store)
+	p.meta, p.send = r.meta, t.send
+	p.judge = func(v Verdict) Verdict {
+		if v.outcome == deadLetter && t.patience.wait(v, time.Now()) {
+			return Retry("%s", v.reason)
+		}
+		return v
+	}
+	return p
+}
+
+func (t *task) letGo(number int32) error {
+	p := t.parts[number]
+	if p == nil {
+		return nil
+	}
+	delete(t.parts, number)
+	t.metrics.forgetLag(number)
+	for tp := range t.position {
+		if tp.partition == number {
+			delete(t.position, tp)
+		}
+	}
+	return errors.Join(p.discard(), p.store.close())
+}
+
+// drain commits what is open and leaves the group, so that others take over at
+// once instead of after the session timeout.
+func (t *task) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, t.limits.TransactionTimeout)
+	defer cancel()
+	if t.open.begun() {
+		if err := t.commit(ctx); err != nil {
+			return err
+		}
+	}
+	leave := kadm.LeaveGroup(t.spec.Name).Reason("drained").InstanceIDs(instanceID(t.spec.Name, t.number))
+	if _, err := t.admin.LeaveGroup(ctx, leave); err != nil {
+		t.log.Warn("leave the group; others take over after the session timeout", "err", err)
+	}
+	return nil
+}
+
+// close lets go of everything. An open transaction is left to the broker.
+func (t *task) close() error {
+	t.group.stop()
+	t.client.CloseAllowingRebalance()
+	t.group.pending.Wait()
+	news, _ := t.group.settle()
+	var errs []error
+	for _, a := range news.arrived {
+		errs = append(errs, a.store.close())
+	}
+	for number := range t.parts {
+		errs = append(errs, t.letGo(number))
+	}
+	return errors.Join(errs...)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
