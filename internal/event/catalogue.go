@@ -120,7 +120,7 @@ func (c *Catalogue) CaughtUp() <-chan struct{} { return c.caughtUp }
 func (c *Catalogue) Run(ctx context.Context) error {
 	defer c.client.Close()
 	if err := c.findEnds(ctx); err != nil {
-		return nil //nolint:nilerr // findEnds tries until ctx ends, which is how Run is stopped
+		return nil // it tries until ctx ends, which is how Run is stopped
 	}
 	c.reached()
 	for {

@@ -144,14 +144,11 @@ func (e *encoder) more(end jsontext.Kind) bool {
 	if e.syntax {
 		return false
 	}
-	switch e.dec.PeekKind() {
-	case end:
-		return false
-	case jsontext.KindInvalid:
-		e.token()
-		return false
+	kind := e.dec.PeekKind()
+	if kind == jsontext.KindInvalid {
+		e.token() // brings the error to light
 	}
-	return true
+	return kind != end && kind != jsontext.KindInvalid
 }
 
 func (e *encoder) array(n *node) {

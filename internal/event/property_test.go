@@ -9,11 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // typeDraw is an Avro type and a draw of values as twmb/avro encodes them.

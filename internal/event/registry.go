@@ -97,7 +97,9 @@ func (r *Registry) Schema(ctx context.Context, id int) (*Schema, error) {
 	}
 }
 
-func (r *Registry) cached(id int) (*Schema, error, bool) { //nolint:revive // error is one of two cached answers
+// cached is false when the registry has to be asked. A recent denial is an answer
+// too.
+func (r *Registry) cached(id int) (*Schema, error, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if s := r.schemas[id]; s != nil {

@@ -122,3 +122,14 @@ func Body(value []byte) ([]byte, error) {
 	}
 	return value[prefixBytes:], nil
 }
+
+// Takes says whether a JSON object of the schema may have the member: a field of
+// that name, or a rest field that takes any.
+func (s *Schema) Takes(member string) bool {
+	root := s.plan.root
+	if root.shape != shapeRecord {
+		return false
+	}
+	_, declared := root.index[member]
+	return declared || root.rest >= 0
+}
