@@ -16,6 +16,11 @@ variable "passwords" {
   description = "Password of each team, by its name. Never kept in state."
   type        = map(string)
   ephemeral   = true
+
+  validation {
+    condition     = length(setsubtract(keys(local.teams), keys(var.passwords))) == 0
+    error_message = "A team has no password. Have one made for each name in schemas/teams.tf: ${join(", ", keys(local.teams))}."
+  }
 }
 
 variable "sizes" {

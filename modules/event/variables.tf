@@ -5,6 +5,7 @@ variable "compatibility" {
   EOT
   type        = string
   default     = "FULL_TRANSITIVE"
+  nullable    = false
 
   validation {
     condition = contains([
@@ -22,6 +23,7 @@ variable "consumers" {
   EOT
   type        = set(string)
   default     = ["refine"]
+  nullable    = false
 
   validation {
     condition     = length(setsubtract(var.consumers, local._principals)) == 0
@@ -37,6 +39,7 @@ variable "consumers" {
 variable "description" {
   description = "The fact, in one sentence that ends with a full stop."
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^\\S.*\\.$", var.description))
@@ -51,6 +54,7 @@ variable "domain" {
     platform's own tiers.
   EOT
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]*$", var.domain))
@@ -61,6 +65,7 @@ variable "domain" {
 variable "name" {
   description = "The fact in the past tense, like order_placed."
   type        = string
+  nullable    = false
 
   validation {
     condition = (
@@ -75,10 +80,11 @@ variable "owner" {
   description = "The team that answers for the event."
   type        = string
   default     = ""
+  nullable    = false
 
   validation {
     condition     = var.owner != ""
-    error_message = "The event has no owner. Set owner to the team that answers for it: one of ${join(", ", var.platform.teams)}."
+    error_message = "${var.domain}.${var.name} has no owner. Set owner to the team that answers for it: one of ${join(", ", var.platform.teams)}."
   }
 
   validation {
@@ -91,6 +97,7 @@ variable "pii" {
   description = "Fields of the schema that identify a person."
   type        = set(string)
   default     = []
+  nullable    = false
 
   validation {
     condition     = length(setsubtract(var.pii, keys(local._fields))) == 0
@@ -117,12 +124,14 @@ variable "platform" {
     }))
     teams = set(string)
   })
+  nullable = false
 }
 
 variable "producers" {
   description = "Teams and processors that may write the topic."
   type        = set(string)
   default     = ["collect"]
+  nullable    = false
 
   validation {
     condition     = length(setsubtract(var.producers, local._principals)) == 0
@@ -141,6 +150,7 @@ variable "retention" {
     record of each key for ever.
   EOT
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^([1-9][0-9]*(ms|s|m|h|d)|latest)$", var.retention))
@@ -155,6 +165,7 @@ variable "retired" {
   EOT
   type        = bool
   default     = false
+  nullable    = false
 }
 
 variable "revenue" {
@@ -178,6 +189,7 @@ variable "revenue" {
 variable "schema" {
   description = "Text of the Avro schema, as file(\"$${path.module}/<domain>/<name>.avsc\")."
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(jsondecode(var.schema).fields[*].name)
@@ -212,6 +224,7 @@ variable "size" {
   description = "Size class of the topic; the environment says what it means."
   type        = string
   default     = "standard"
+  nullable    = false
 
   validation {
     condition     = contains(keys(var.platform.sizes), var.size)

@@ -2,6 +2,7 @@ variable "environment" {
   description = "Variables that the program reads, on top of those that every task gets."
   type        = map(string)
   default     = {}
+  nullable    = false
 }
 
 variable "name" {
@@ -10,6 +11,7 @@ variable "name" {
     prefix and principal are called the same.
   EOT
   type        = string
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]+$", var.name))
@@ -21,11 +23,13 @@ variable "password" {
   description = "Password of the processor's principal. Never kept in state."
   type        = string
   ephemeral   = true
+  nullable    = false
 }
 
 variable "password_version" {
   description = "Grows by one to turn the password."
   type        = number
+  nullable    = false
 }
 
 variable "port" {
@@ -37,6 +41,7 @@ variable "port" {
 variable "program" {
   description = "Path of the built program."
   type        = string
+  nullable    = false
 }
 
 variable "revision" {
@@ -46,12 +51,14 @@ variable "revision" {
   EOT
   type        = string
   default     = ""
+  nullable    = false
 }
 
 variable "secret_environment" {
   description = "Variables whose values are read from the secret store: variable to key."
   type        = map(string)
   default     = {}
+  nullable    = false
 }
 
 variable "state" {
@@ -70,8 +77,11 @@ variable "state" {
   default = null
 
   validation {
-    condition     = can(regex("^[1-9][0-9]*(ms|s|m|h|d)$", var.state.retention)) || try(var.state.retention, null) == null
-    error_message = "state.retention is \"${try(var.state.retention, "")}\". Write a positive whole number and a unit (ms, s, m, h or d), like 26h, or leave it out."
+    condition = (
+      try(var.state.retention, null) == null
+      || can(regex("^[1-9][0-9]*(ms|s|m|h|d)$", var.state.retention))
+    )
+    error_message = "state.retention is \"${try(coalesce(var.state.retention), "-")}\". Write a positive whole number and a unit (ms, s, m, h or d), like 26h, or leave it out."
   }
 }
 
@@ -79,6 +89,7 @@ variable "tasks" {
   description = "Number of tasks that run side by side."
   type        = number
   default     = 1
+  nullable    = false
 
   validation {
     condition     = var.tasks >= 0 && floor(var.tasks) == var.tasks
