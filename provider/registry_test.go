@@ -220,3 +220,17 @@ func TestUnseenReferenceWaits(t *testing.T) {
 		t.Errorf("%v, %v", parsed, diags)
 	}
 }
+
+// In apply every resource that could not be written says so, also after the first.
+func TestApplyReportsEachFailure(t *testing.T) {
+	t.Parallel()
+	r := &subjectResource{inst: newInstance(settings{registry: registrySettings{url: closedAddress(t)}, requestTimeout: defaultRequestTimeout})}
+	for range 2 {
+		var diags diag.Diagnostics
+		plan := subjectModel{Subject: types.StringValue("s"), SchemaType: types.StringValue("AVRO"), Schema: types.StringValue(orderV1)}
+		r.write(context.Background(), &plan, types.StringNull(), true, &diags)
+		if !diags.HasError() || !plan.SchemaID.IsNull() {
+			t.Errorf("diagnostics %v, id %s", diags, plan.SchemaID)
+		}
+	}
+}

@@ -93,7 +93,7 @@ func (d *schemaDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 	found, err := d.read(ctx, &m)
 	switch {
 	case err != nil:
-		d.inst.failRegistry(&resp.Diagnostics, fmt.Sprintf("Read schema of %q", name), err, true)
+		d.inst.failRegistry(&resp.Diagnostics, fmt.Sprintf("Read schema of %q", name), err, false)
 	case !found:
 		resp.Diagnostics.AddAttributeError(path.Root("subject"), fmt.Sprintf("Read schema of %q", name), fmt.Sprintf(
 			"The schema registry at %s has no such subject, or not that version of it. Check the name, or let the data source depend on the resource that registers it.",

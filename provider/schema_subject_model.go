@@ -116,6 +116,8 @@ func (r *subjectResource) write(ctx context.Context, plan *subjectModel, level t
 	}
 }
 
+// register makes the planned schema the subject's latest version. A schema that
+// breaks a rule is told in diags and not registered.
 func (r *subjectResource) register(ctx context.Context, plan subjectModel, diags *diag.Diagnostics) (sr.SubjectSchema, error) {
 	g, name, want := r.inst.schemaRegistry, plan.Subject.ValueString(), plan.request()
 	parsed, err := g.parse(ctx, want)
@@ -129,8 +131,8 @@ func (r *subjectResource) register(ctx context.Context, plan subjectModel, diags
 	if n := len(history); n > 0 && sameSchema(history[n-1].Schema, want) {
 		return history[n-1], nil
 	}
-	if r.checkHistory(ctx, plan, parsed, history, diags) {
-		return sr.SubjectSchema{}, nil
+	if broken, err := r.checkHistory(ctx, plan, parsed, history, diags); broken || err != nil {
+		return sr.SubjectSchema{}, err
 	}
 	return g.register(ctx, name, want, history)
 }

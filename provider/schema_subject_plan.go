@@ -139,11 +139,15 @@ func (r *subjectResource) planRegistration(ctx context.Context, plan subjectMode
 	if err == nil && known {
 		history, err = r.inst.schemaRegistry.history(ctx, name)
 	}
+	var broken bool
+	if err == nil {
+		broken, err = r.checkHistory(ctx, plan, parsed, history, diags)
+	}
 	if err != nil {
 		r.inst.failRegistry(diags, fmt.Sprintf("Plan schema subject %q", name), err, true)
 		return
 	}
-	if r.checkHistory(ctx, plan, parsed, history, diags) || len(history) == 0 || slices.ContainsFunc(plan.References, referenceModel.unknown) {
+	if broken || len(history) == 0 || slices.ContainsFunc(plan.References, referenceModel.unknown) {
 		return
 	}
 	latest, want := history[len(history)-1], plan.request()
@@ -163,18 +167,14 @@ func (r *subjectResource) planRegistration(ctx context.Context, plan subjectMode
 
 // checkHistory reports the rules that the schema breaks, one diagnostic for all,
 // and whether it broke any.
-func (r *subjectResource) checkHistory(ctx context.Context, plan subjectModel, parsed *schemas.Schema, history []sr.SubjectSchema, diags *diag.Diagnostics) bool {
+func (r *subjectResource) checkHistory(ctx context.Context, plan subjectModel, parsed *schemas.Schema, history []sr.SubjectSchema, diags *diag.Diagnostics) (bool, error) {
 	level, err := r.levelOf(ctx, plan)
-	var found []schemas.Violation
-	if err == nil {
-		found, err = r.inst.schemaRegistry.violations(ctx, level, parsed, history)
-	}
 	if err != nil {
-		r.inst.failRegistry(diags, fmt.Sprintf("Check the schema of %q", plan.Subject.ValueString()), err, true)
-		return true
+		return false, err
 	}
+	found, err := r.inst.schemaRegistry.violations(ctx, level, parsed, history)
 	refuse(plan, level, found, diags)
-	return len(found) > 0
+	return len(found) > 0, err
 }
 
 // planLevel refuses a level that the schema's type cannot have.
