@@ -209,7 +209,7 @@ func TestSubjectRefusals(t *testing.T) {
 		return resource.TestStep{Config: g.with(body), PlanOnly: true, ExpectError: flexible(message)}
 	}
 	proto := func(level string) string {
-		return strings.Replace(subject(`message A { string b = 1; }`, `schema_type = "PROTOBUF"
+		return strings.Replace(subject(`syntax = "proto3"; message A { string b = 1; }`, `schema_type = "PROTOBUF"
   compatibility_level = "`+level+`"`), `"s"`, `"p"`, 1)
 	}
 	accept(

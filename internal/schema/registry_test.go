@@ -144,7 +144,7 @@ func TestUncheckableFormats(t *testing.T) {
 	client := serve(t)
 	ctx := context.Background()
 	for subject, s := range map[string]sr.Schema{
-		"proto": {Type: sr.TypeProtobuf, Schema: `message A { string b = 1; }`},
+		"proto": {Type: sr.TypeProtobuf, Schema: `syntax = "proto3"; message A { string b = 1; }`},
 		"json":  {Type: sr.TypeJSON, Schema: `{"type":"object"}`},
 	} {
 		_, err := client.RegisterSchema(ctx, subject, s, -1, -1)

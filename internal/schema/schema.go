@@ -43,7 +43,7 @@ func Parse(kind sr.SchemaType, text string, references []Reference) (*Schema, er
 	case sr.TypeJSON:
 		err = s.parseJSON()
 	case sr.TypeProtobuf:
-		s.normal, err = normalProtobuf(text)
+		err = s.parseProtobuf()
 	default:
 		err = fmt.Errorf("schema type %d is none of AVRO, PROTOBUF and JSON", kind)
 	}
