@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"headwater.internal/platform/internal/event"
 	"headwater.internal/platform/internal/mapping"
 )
 
@@ -43,16 +44,11 @@ const (
 
 // verdict is the collector's answer on one event.
 type verdict struct {
-	ID         string      `json:"id"`
-	Status     string      `json:"status"`
-	Violations []violation `json:"violations,omitempty"`
-	Message    string      `json:"message,omitempty"`
-}
-
-type violation struct {
-	Pointer string `json:"pointer"`
-	Rule    string `json:"rule"`
-	Message string `json:"message"`
+	Index      int               `json:"index"` // within the request
+	ID         string            `json:"id"`
+	Status     string            `json:"verdict"`
+	Violations []event.Violation `json:"violations,omitempty"`
+	Note       string            `json:"note,omitempty"`
 }
 
 // errNotYet says that nothing is known of a whole request: it is to be sent
@@ -117,14 +113,14 @@ func (c *collector) send(ctx context.Context, importID string, events []mapping.
 // else judges by the status.
 func readAnswer(response *http.Response, text []byte, n int) ([]verdict, error) {
 	var answer struct {
-		Verdicts []verdict `json:"verdicts"`
-		Error    string    `json:"error"`
+		Events  []verdict `json:"events"`
+		Message string    `json:"message"`
 	}
 	parsed := json.Unmarshal(text, &answer) == nil
-	if parsed && len(answer.Verdicts) == n {
-		return answer.Verdicts, nil
+	if parsed && len(answer.Events) == n {
+		return answer.Events, nil
 	}
-	message := strings.TrimSpace(answer.Error)
+	message := strings.TrimSpace(answer.Message)
 	if message == "" {
 		message = strings.TrimSpace(string(text[:min(len(text), 300)]))
 	}

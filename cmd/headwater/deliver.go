@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 
+	"headwater.internal/platform/internal/event"
 	"headwater.internal/platform/internal/mapping"
 )
 
@@ -109,7 +112,7 @@ func (d *delivery) judge(batch []mapping.Result, verdicts []verdict) (left []map
 			delivered++
 		case retry:
 			left = append(left, batch[i])
-			cause = fmt.Errorf("the collector asks to send again: %s", v.Message)
+			cause = fmt.Errorf("the collector asks to send again: %s", v.Note)
 		default:
 			reason, detail := v.reason(batch[i].Event.Type)
 			d.tally.refused(batch[i].Line, "collector", reason, detail)
@@ -123,12 +126,18 @@ func (d *delivery) judge(batch []mapping.Result, verdicts []verdict) (left []map
 // reason parts a refusal into what it shares with others and what is its own.
 func (v verdict) reason(eventType string) (reason, detail string) {
 	if len(v.Violations) == 0 {
-		return eventType + ": " + v.Message, ""
+		return eventType + ": " + v.Note, ""
 	}
 	first := v.Violations[0]
-	at := first.Pointer
+	return fmt.Sprintf("%s: %s breaks the rule %s", eventType, v.place(first), first.Rule), first.Message
+}
+
+// place is the pointer of a violation within its event: within a batch the
+// collector's pointers begin with the event's index.
+func (v verdict) place(broken event.Violation) string {
+	at := strings.TrimPrefix(broken.Pointer, "/"+strconv.Itoa(v.Index))
 	if at == "" {
-		at = "/"
+		return "the event"
 	}
-	return fmt.Sprintf("%s: %s breaks the rule %s", eventType, at, first.Rule), first.Message
+	return at
 }

@@ -166,7 +166,7 @@ func (c *importCommand) conclude(r importReport, err error) error {
 		}
 		return err
 	}
-	r.print(os.Stdout, !c.NoWait)
+	r.print(os.Stdout, !c.NoWait, false)
 	return err
 }
 
@@ -185,11 +185,14 @@ func (c *importCommand) transfer(ctx context.Context, m *mapping.Mapping, in io.
 			return nil
 		})
 	}
-	group.Go(func() error {
-		defer close(batches)
-		return c.read(ctx, m, in, d.tally, batches)
-	})
-	return group.Wait()
+	// What was read before the file broke off is still to be delivered, so an
+	// error of the file must not cancel the senders.
+	readErr := c.read(ctx, m, in, d.tally, batches)
+	close(batches)
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return readErr
 }
 
 // maxBatchBytes keeps a request well below what collectors take at once.
@@ -308,8 +311,7 @@ func (c *importCommand) dryRun(m *mapping.Mapping, in io.Reader, t *tally) error
 			return err
 		}
 	}
-	fmt.Printf("%s events would be sent; nothing was.\n", thousands(report.Events))
-	report.print(os.Stdout, false)
+	report.print(os.Stdout, false, true)
 	return err
 }
 

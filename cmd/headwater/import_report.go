@@ -10,8 +10,9 @@ import (
 	"text/tabwriter"
 )
 
-// print writes the table. counted says whether refine was waited for.
-func (r importReport) print(w io.Writer, counted bool) {
+// print writes the table. counted says whether refine was waited for, dry that
+// nothing was sent.
+func (r importReport) print(w io.Writer, counted, dry bool) {
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
 	row := func(label string, n int64, note string) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t\t%s\n", label, thousands(n), note)
@@ -21,20 +22,28 @@ func (r importReport) print(w io.Writer, counted bool) {
 		row("continuation lines", r.Continued, "of records that span several lines")
 	}
 	row("skipped", r.Skipped, groupNote(r.Skips))
-	row("accepted", r.Accepted, r.acceptedNote(counted))
+	if dry {
+		row("events", r.Events, "would be sent; nothing was")
+	} else {
+		row("accepted", r.Accepted, r.acceptedNote(counted))
+	}
 	if counted {
 		row("applied", r.Applied, "new to the platform")
 		row("duplicate", r.Duplicate, "had come before, dropped")
 		row("dead-lettered", r.DeadLettered, classNote(r.DeadLetters))
 	}
 	row("refused", r.Refused, groupNote(r.Refusals))
-	row("undelivered", r.Undelivered, "")
+	if !dry {
+		row("undelivered", r.Undelivered, "")
+	}
 	_ = table.Flush()
 	if len(r.Refusals) > 0 {
 		_, _ = fmt.Fprintln(w, "\nRefused:")
 		printGroups(w, r.Refusals)
 	}
-	_, _ = fmt.Fprintf(w, "\nimport %s, source %s, %.1f s\n", r.ImportID, r.Source, r.Seconds)
+	if !dry {
+		_, _ = fmt.Fprintf(w, "\nimport %s, source %s, %.1f s\n", r.ImportID, r.Source, r.Seconds)
+	}
 }
 
 func (r importReport) acceptedNote(counted bool) string {

@@ -109,18 +109,18 @@ func (d *decoder) avro(ctx context.Context, id int, r *kgo.Record) (jsontext.Val
 // inner replaces the bytes of an event within a processed record by the event.
 func (d *decoder) inner(ctx context.Context, value jsontext.Value) (jsontext.Value, error) {
 	var members map[string]jsontext.Value
-	var event struct {
+	var processed struct {
 		SchemaID int    `json:"schema_id"`
-		Data     []byte `json:"data,format:base64"`
+		Data     []byte `json:"data"`
 	}
-	if json.Unmarshal(value, &members) != nil || json.Unmarshal(value, &event) != nil {
+	if json.Unmarshal(value, &members) != nil || json.Unmarshal(value, &processed) != nil {
 		return value, nil // another shape than ours: show it as it is
 	}
-	schema, err := d.registry.Schema(ctx, event.SchemaID)
+	schema, err := d.registry.Schema(ctx, processed.SchemaID)
 	if err != nil {
 		return nil, err
 	}
-	data, err := schema.JSONBody(event.Data)
+	data, err := schema.JSONBody(processed.Data)
 	if err != nil {
 		return nil, fmt.Errorf("decode data: %w", err)
 	}

@@ -117,7 +117,7 @@ func sendOne(ctx context.Context, to *collector, e mapping.Event, retryFor time.
 	if got.Status == "" { // refused without a verdict
 		got = verdict{ID: e.ID, Status: refused}
 		for key := range t.groups {
-			got.Message = key.reason
+			got.Note = key.reason
 		}
 	}
 	return got, nil
@@ -125,15 +125,11 @@ func sendOne(ctx context.Context, to *collector, e mapping.Event, retryFor time.
 
 func (v verdict) print(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "%s  id %s", v.Status, v.ID)
-	if v.Message != "" {
-		_, _ = fmt.Fprintf(w, "  %s", v.Message)
+	if v.Note != "" {
+		_, _ = fmt.Fprintf(w, "  %s", v.Note)
 	}
 	_, _ = fmt.Fprintln(w)
 	for _, broken := range v.Violations {
-		at := broken.Pointer
-		if at == "" {
-			at = "/"
-		}
-		_, _ = fmt.Fprintf(w, "  %s  %s: %s\n", at, broken.Rule, broken.Message)
+		_, _ = fmt.Fprintf(w, "  %s  %s: %s\n", v.place(broken), broken.Rule, broken.Message)
 	}
 }
