@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
@@ -70,12 +71,13 @@ func on(c *kafkatest.Cluster, body string) string {
 }
 
 func onServers(servers []string, body string) string {
+	list, _ := json.Marshal(append([]string{}, servers...))
 	return fmt.Sprintf(`
 provider "headwater" {
-  bootstrap_servers = ["%s"]
+  bootstrap_servers = %s
   request_timeout   = "10s"
 }
-%s`, strings.Join(servers, `", "`), body)
+%s`, list, body)
 }
 
 // terraformState is the state that checks read.

@@ -1,6 +1,13 @@
 package main
 
-import "math"
+import (
+	_ "embed"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // brokerConfigKeys are the settings that Apache Kafka 4.3.1 changes on a running
 // broker, read out of DynamicConfig.Broker in its server jar. Missing on purpose:
@@ -98,4 +105,41 @@ var brokerConfigKeys = map[string]configKey{
 	"ssl.truststore.type":                            {kind: text},
 	"transaction.partition.verification.enable":      {kind: boolean},
 	"unclean.leader.election.enable":                 {kind: boolean},
+}
+
+// staticBrokerKeys are the settings that Apache Kafka 4.3.1 reads at start only,
+// out of the same table.
+//
+//go:embed broker_config_static.txt
+var staticBrokerKeys string
+
+// brokerKeyReasons are the dynamic settings that brokerConfigKeys leaves out.
+var brokerKeyReasons = map[string]string{
+	"min.insync.replicas":                            "brokers refuse it for one broker while eligible leader replicas are on, and remove it. Set it on the topics",
+	"cordoned.log.dirs":                              "it is set while a broker is being emptied, which is not a setting but a duty",
+	"follower.replication.throttled.rate":            "a running reassignment sets and clears it",
+	"leader.replication.throttled.rate":              "a running reassignment sets and clears it",
+	"replica.alter.log.dirs.io.max.bytes.per.second": "a running reassignment sets and clears it",
+}
+
+// listenerPrefix may stand before a setting that is made for one listener.
+var listenerPrefix = regexp.MustCompile(`^listener\.name\.[^.]+\.`)
+
+// brokerConfig is what Kafka accepts as dynamic settings of one broker.
+var brokerConfig = configTable{
+	keys:  brokerConfigKeys,
+	other: explainBrokerKey,
+	plain: func(key string) string { return listenerPrefix.ReplaceAllString(key, "") },
+}
+
+func explainBrokerKey(key string) string {
+	switch {
+	case brokerKeyReasons[key] != "":
+		return fmt.Sprintf("%q cannot be set here: %s.", key, brokerKeyReasons[key])
+	case strings.Contains(key, "password") || strings.HasPrefix(key, "ssl.keystore.") || strings.HasPrefix(key, "ssl.truststore.") || key == "sasl.jaas.config":
+		return fmt.Sprintf("%q holds a secret, which would stand in the state in clear text. Set it on the machine.", key)
+	case slices.Contains(strings.Fields(staticBrokerKeys), key):
+		return fmt.Sprintf("%q cannot change while a broker runs: set it in the broker's own file and restart the broker.", key)
+	}
+	return ""
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -22,6 +21,8 @@ type collector struct {
 	scram   *kind[kadm.DescribedUserSCRAM]
 	quotas  *kind[map[string]float64] // by [quotaEntity.key]
 	brokers *kind[brokerInfo]         // by node id in decimal
+
+	brokerConfigs *kind[map[string]configValue] // by node id in decimal
 }
 
 // connect returns a client whose brokers have answered at least once.
@@ -34,9 +35,10 @@ func newCollector(dial connect, timeout time.Duration) *collector {
 		acls:    newKind(timeout, loadACLs(dial), loadACL(dial)),
 		scram:   newKind(timeout, loadSCRAM(dial), loadSCRAMUser(dial)),
 		quotas:  newKind(timeout, loadQuotas(dial), loadQuota(dial)),
-		brokers: newKind(timeout, loadBrokers(dial), nil),
+		brokers: newKind(timeout, loadBrokers(dial), loadBroker(dial)),
 	}
 	c.configs = newKind(timeout, loadConfigs(dial, c.topics), loadConfig(dial))
+	c.brokerConfigs = newKind(timeout, loadBrokerConfigs(dial, c.brokers), loadBrokerConfig(dial))
 	c.records = newKind(timeout, loadRecords(dial, c.topics), loadTopicRecords(dial))
 	return c
 }
@@ -52,16 +54,16 @@ func (c *collector) forgetTopic(name string) {
 type kind[V any] struct {
 	timeout time.Duration
 	loadAll func(context.Context) (map[string]V, error)
-	// loadOne looks at one object after a write to it; nil means loading all anew.
+	// loadOne asks for an object by name; nil when that costs as much as loading all.
 	loadOne func(context.Context, string) (V, bool, error)
 
 	flight singleflight.Group
 
-	mu         sync.Mutex
-	loaded     bool
-	generation int // counts invalidations, so that a load that began before one is not kept after it
-	all        map[string]V
-	stale      map[string]bool // keys that we wrote since all was loaded
+	mu     sync.Mutex
+	loaded bool
+	all    map[string]V
+	stale  map[string]bool // keys that we wrote: asked for by name from then on
+	writes int             // writes seen, without loadOne: a load that began before one is not kept
 }
 
 func newKind[V any](timeout time.Duration, all func(context.Context) (map[string]V, error),
@@ -74,71 +76,73 @@ func newKind[V any](timeout time.Duration, all func(context.Context) (map[string
 // Kafka leaves what the principal may not see out of a list without a word, and
 // "not allowed" must not be taken for "deleted".
 func (k *kind[V]) get(ctx context.Context, key string) (V, bool, error) {
-	all, stale, err := k.snapshot(ctx)
+	all, err := k.peek(ctx)
 	if err != nil {
 		var none V
 		return none, false, err
 	}
-	if v, ok := all[key]; ok && !stale[key] {
-		return v, true, nil
-	}
-	if k.loadOne == nil {
-		var none V
-		return none, false, nil
+	if v, ok := all[key]; (ok && !k.isStale(key)) || k.loadOne == nil {
+		return v, ok, nil
 	}
 	return k.loadOne(ctx, key)
 }
 
-// peek returns all objects as they were when the kind was loaded.
+// peek returns all objects as they were when the kind was loaded, and loads it if
+// nobody has. Everyone who asks meanwhile waits for the same load and shares its
+// error; a failed load is not kept. Nobody may change the map.
 func (k *kind[V]) peek(ctx context.Context) (map[string]V, error) {
-	all, _, err := k.snapshot(ctx)
-	return all, err
+	all, writes, ok := k.kept()
+	if ok {
+		return all, nil
+	}
+	loaded, err, _ := k.flight.Do(strconv.Itoa(writes), func() (any, error) {
+		if all, _, ok := k.kept(); ok { // the last load ended between our look and our turn
+			return all, nil
+		}
+		// The load serves every waiter, so one resource's cancellation must not end it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.timeout)
+		defer cancel()
+		all, err := k.loadAll(ctx)
+		if err == nil {
+			k.keep(all, writes)
+		}
+		return all, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all, _ = loaded.(map[string]V)
+	return all, nil
 }
 
-// invalidate forgets one object after a write to it.
+// invalidate forgets one object after a write to it, also for a load under way.
 func (k *kind[V]) invalidate(key string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.generation++
 	if k.loadOne == nil {
+		k.writes++
 		k.loaded = false
 		return
 	}
 	k.stale[key] = true
 }
 
-// snapshot loads the kind if nobody has. Everyone who asks meanwhile waits for
-// the same load and shares its error; a failed load is not kept.
-func (k *kind[V]) snapshot(ctx context.Context) (map[string]V, map[string]bool, error) {
-	k.mu.Lock()
-	if k.loaded {
-		defer k.mu.Unlock()
-		return k.all, maps.Clone(k.stale), nil
-	}
-	generation := k.generation
-	k.mu.Unlock()
-	loaded, err, _ := k.flight.Do(strconv.Itoa(generation), func() (any, error) {
-		// The load serves every waiter, so one resource's cancellation must not end it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.timeout)
-		defer cancel()
-		all, err := k.loadAll(ctx)
-		if err != nil {
-			return nil, err
-		}
-		k.keep(generation, all)
-		return all, nil
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	all, _ := loaded.(map[string]V)
-	return all, nil, nil
-}
-
-func (k *kind[V]) keep(generation int, all map[string]V) {
+func (k *kind[V]) isStale(key string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.generation == generation {
+	return k.stale[key]
+}
+
+func (k *kind[V]) kept() (all map[string]V, writes int, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.all, k.writes, k.loaded
+}
+
+func (k *kind[V]) keep(all map[string]V, writes int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.writes == writes {
 		k.all, k.loaded = all, true
 	}
 }

@@ -25,6 +25,15 @@ const (
 	text
 )
 
+// configTable is what Kafka accepts as the settings of one kind of resource.
+type configTable struct {
+	keys map[string]configKey
+	// other says why a key that Kafka has is not in keys; "" for one it lacks.
+	other func(key string) string
+	// plain strips what may stand before a key of the table; nil for nothing.
+	plain func(key string) string
+}
+
 // configKey says what a Kafka setting accepts.
 type configKey struct {
 	kind      configKind
@@ -89,15 +98,18 @@ func (k configKey) checkOneOf(value string) error {
 	return fmt.Errorf("must be one of %s, not %q%s", strings.Join(k.values, ", "), value, didYouMean(value, k.values))
 }
 
-// checkConfig holds a config map against a table and puts what is wrong at the
-// key. Unknown values wait for apply. Other names why a key that Kafka has is not
-// in the table; nil for no such keys.
-func checkConfig(config types.Map, at path.Path, table map[string]configKey, other func(key string) string) diag.Diagnostics {
+// check holds a config map against the table and puts what is wrong at the key.
+// Unknown values wait for apply.
+func (t configTable) check(config types.Map, at path.Path) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for key, element := range config.Elements() {
-		spec, ok := table[key]
+		name := key
+		if t.plain != nil {
+			name = t.plain(key)
+		}
+		spec, ok := t.keys[name]
 		if !ok {
-			diags.AddAttributeError(at.AtMapKey(key), "Unknown configuration key", unknownKey(key, table, other))
+			diags.AddAttributeError(at.AtMapKey(key), "Unknown configuration key", t.explain(name))
 			continue
 		}
 		value, ok := element.(types.String)
@@ -116,13 +128,12 @@ func checkConfig(config types.Map, at path.Path, table map[string]configKey, oth
 	return diags
 }
 
-func unknownKey(key string, table map[string]configKey, other func(string) string) string {
-	if other != nil {
-		if why := other(key); why != "" {
-			return why
-		}
+// explain says why a key is not in the table.
+func (t configTable) explain(key string) string {
+	if why := t.other(key); why != "" {
+		return why
 	}
-	known := slices.Sorted(maps.Keys(table))
+	known := slices.Sorted(maps.Keys(t.keys))
 	return fmt.Sprintf("Apache Kafka 4.3 has no such setting here: %q%s. Its keys are listed in Kafka's documentation; remove the key or correct it.",
 		key, didYouMean(key, known))
 }

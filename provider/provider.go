@@ -53,6 +53,7 @@ func (p *headwaterProvider) Configure(ctx context.Context, req provider.Configur
 func (p *headwaterProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		newACLResource,
+		newBrokerResource,
 		newCatalogueEntryResource,
 		newDeploymentResource,
 		newQuotaResource,
@@ -65,7 +66,9 @@ func (p *headwaterProvider) Resources(context.Context) []func() resource.Resourc
 // DataSources lists the constructors of all data sources, A to Z.
 func (p *headwaterProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
+		newClusterDataSource,
 		newSchemaDataSource,
+		newTopicDataSource,
 	}
 }
 

@@ -16,10 +16,14 @@ import (
 
 const testSCRAM = "headwater_scram_credential.test"
 
-// onAs is on for a cluster that asks who one is.
+// onAs is on for a cluster that asks who one is; it answers with its superuser.
 func onAs(c *kafkatest.Cluster, body string) string {
-	return strings.Replace(on(c, body), "request_timeout", fmt.Sprintf("sasl = { username = %q, password = %q }\n  request_timeout",
-		c.Config.SASL.Username, c.Config.SASL.Password), 1)
+	return onUser(c, c.Config.SASL.Username, c.Config.SASL.Password, body)
+}
+
+func onUser(c *kafkatest.Cluster, username, password, body string) string {
+	sasl := fmt.Sprintf("sasl = { username = %q, password = %q }\n  request_timeout", username, password)
+	return strings.Replace(on(c, body), "request_timeout", sasl, 1)
 }
 
 // A credential's whole life. The password must let the user in, a new version

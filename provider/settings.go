@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"time"
@@ -241,13 +242,23 @@ func (s *settings) readServers(ctx context.Context, list types.List, diags *diag
 	default:
 		var servers []types.String
 		diags.Append(list.ElementsAs(ctx, &servers, false)...)
-		for _, server := range servers {
+		for i, server := range servers {
 			if server.IsUnknown() {
 				s.kafkaUnknown = true
+				continue
+			}
+			if _, port, err := net.SplitHostPort(server.ValueString()); err != nil || !digits(port) {
+				diags.AddAttributeError(path.Root("bootstrap_servers").AtListIndex(i), "Read the provider's Kafka settings",
+					fmt.Sprintf("%q is not host:port.", server.ValueString()))
 			}
 			s.kafka.BootstrapServers = append(s.kafka.BootstrapServers, server.ValueString())
 		}
 	}
+}
+
+func digits(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 func (s *settings) readSASL(ctx context.Context, object types.Object, diags *diag.Diagnostics) {

@@ -24,7 +24,7 @@ func (r *topicResource) ValidateConfig(ctx context.Context, req resource.Validat
 
 // check finds what no broker need be asked about.
 func (m topicModel) check() diag.Diagnostics {
-	diags := checkConfig(m.Config, path.Root("config"), topicConfigKeys, throttled)
+	diags := topicConfig.check(m.Config, path.Root("config"))
 	owned := mapOf(m.Config)
 	if name := m.Name.ValueString(); name == "." || name == ".." {
 		diags.AddAttributeError(path.Root("name"), "Invalid topic name", `A topic cannot be called "." or "..".`)
@@ -44,6 +44,9 @@ func (m topicModel) check() diag.Diagnostics {
 	}
 	return diags
 }
+
+// topicConfig is what Kafka accepts as settings of a topic.
+var topicConfig = configTable{keys: topicConfigKeys, other: throttled}
 
 func throttled(key string) string {
 	if !throttleKeys[key] {

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// String names the broker in a diagnostic.
+func (m brokerModel) String() string { return "broker " + m.key() }
+
+func (m brokerModel) key() string { return strconv.FormatInt(m.NodeID.ValueInt64(), 10) }
+
+func (m *brokerModel) take(info brokerInfo) {
+	m.Rack = types.StringValue(info.rack)
+	m.Host = types.StringValue(info.host)
+	m.Port = types.Int64Value(int64(info.port))
+}
+
+// assertRack refuses a broker that stands elsewhere than declared.
+func (m brokerModel) assertRack(info brokerInfo, diags *diag.Diagnostics) {
+	if m.Rack.IsNull() || m.Rack.IsUnknown() || m.Rack.ValueString() == info.rack {
+		return
+	}
+	diags.AddAttributeError(path.Root("rack"), "Broker in another rack", fmt.Sprintf(
+		"Broker %s says that its rack is %q, and %q is declared. Kafka takes broker.rack from the broker's own file at start: mend it there and restart the broker, or correct rack here.",
+		m.key(), info.rack, m.Rack.ValueString()))
+}
+
+// brokerOverrides are the settings made on the broker itself.
+func brokerOverrides(config map[string]configValue) map[string]string {
+	overrides := map[string]string{}
+	for key, value := range config {
+		if value.source == kmsg.ConfigSourceDynamicBrokerConfig {
+			overrides[key] = value.value
+		}
+	}
+	return overrides
+}

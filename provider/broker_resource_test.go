@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"headwater.internal/platform/internal/kafkatest"
+)
+
+const testBroker = "headwater_broker.test"
+
+func broker(node int, rest string) string {
+	return fmt.Sprintf("resource \"headwater_broker\" \"test\" {\n  node_id = %d\n  %s\n}\n", node, rest)
+}
+
+// A broker's whole life: adopted with its settings, changed, imported, settings
+// reset outside, and gone from the cluster.
+func TestBrokerLifecycle(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Start(t)
+	first := broker(5, `config = { "log.cleaner.threads" = "2", "num.io.threads" = "8" }`)
+	second := broker(5, `config = { "log.cleaner.threads" = "4" }`)
+	updates := resource.ConfigPlanChecks{
+		PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(testBroker, plancheck.ResourceActionUpdate)},
+	}
+	accept(t,
+		resource.TestStep{
+			Config: on(c, first),
+			ConfigPlanChecks: resource.ConfigPlanChecks{
+				PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
+			},
+			Check: resource.ComposeTestCheckFunc(
+				brokerHas(c, 5, map[string]string{"log.cleaner.threads": "2", "num.io.threads": "8"}),
+				resource.TestCheckResourceAttr(testBroker, "host", "127.0.0.1"),
+			),
+		},
+		resource.TestStep{Config: on(c, second), ConfigPlanChecks: updates, Check: brokerHas(c, 5, map[string]string{"log.cleaner.threads": "4"})},
+		resource.TestStep{
+			ResourceName: testBroker, ImportState: true, ImportStateId: "5",
+			ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "node_id",
+		},
+		resource.TestStep{
+			PreConfig: func() {
+				reset := []kadm.AlterConfig{{Op: kadm.DeleteConfig, Name: "log.cleaner.threads"}}
+				if _, err := c.Admin().AlterBrokerConfigs(context.Background(), reset, 5); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Config: on(c, second), ConfigPlanChecks: updates, Check: brokerHas(c, 5, map[string]string{"log.cleaner.threads": "4"}),
+		},
+		resource.TestStep{ // the node has left: adding it waits, and says for what
+			PreConfig: func() {
+				if err := c.Fake().RemoveNode(5); err != nil {
+					t.Fatal(err)
+				}
+			},
+			Config:      on(c, broker(5, `registration_timeout = "1s"`)),
+			ExpectError: flexible("did not register within 1s (registered are 0, 1, 2, 3, 4)"),
+		},
+	)
+}
+
+// A broker may come up while the apply waits for it.
+func TestBrokerRegistersLater(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Start(t)
+	fake := c.Fake()
+	accept(t, resource.TestStep{
+		PreConfig: func() {
+			if err := fake.RemoveNode(4); err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(2*time.Second, func() {
+				if _, _, err := fake.AddNode(4, 0); err != nil {
+					t.Error(err)
+				}
+			})
+		},
+		Config: on(c, broker(4, "")),
+		Check:  resource.TestCheckResourceAttrSet(testBroker, "port"),
+	})
+}
+
+// What a broker would refuse, ignore or leak fails in the plan.
+func TestBrokerRefusals(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Start(t)
+	refuse := func(body, message string) resource.TestStep {
+		return resource.TestStep{Config: on(c, broker(1, body)), PlanOnly: true, ExpectError: flexible(message)}
+	}
+	accept(t,
+		resource.TestStep{Config: on(c, broker(1, "")), Check: resource.TestCheckResourceAttrSet(testBroker, "rack")},
+		refuse(`rack = "elsewhere"`, `and "elsewhere" is declared`),
+		refuse(`config = { "log.dirs" = "/data" }`, "cannot change while a broker runs"),
+		refuse(`config = { "ssl.key.password" = "x" }`, "holds a secret"),
+		refuse(`config = { "min.insync.replicas" = "2" }`, "Set it on the topics"),
+		refuse(`config = { "num.io.thread" = "2" }`, `did you mean "num.io.threads"`),
+		refuse(`config = { "num.io.threads" = "0" }`, "must be at least 1"),
+		resource.TestStep{Config: on(c, broker(1, `config = { "listener.name.internal.num.network.threads" = "4" }`))},
+	)
+}
+
+func brokerHas(c *kafkatest.Cluster, node int32, want map[string]string) resource.TestCheckFunc {
+	return func(*terraformState) error {
+		all, err := describeBrokerConfigs(context.Background(), connectTo(c), []int32{node})
+		if err != nil {
+			return err
+		}
+		if got := brokerOverrides(all[fmt.Sprint(node)]); fmt.Sprint(got) != fmt.Sprint(want) {
+			return fmt.Errorf("broker %d has %v, want %v", node, got, want)
+		}
+		return nil
+	}
+}
