@@ -93,7 +93,7 @@ func schemaRegistry(t *testing.T, schemas map[int]string) {
 // and fails as fate says. The number of the request decides.
 type fakeCollector struct {
 	t      *testing.T
-	ledger *kgo.Client                   // nil: nobody counts
+	ledger *kgo.Client // nil: nobody counts
 	fate   func(request, events int) fate
 	check  func(e received) []event.Violation
 

@@ -234,11 +234,11 @@ func (c *deadLettersShowCommand) Run(ctx context.Context) error {
 			fmt.Printf("  %-18s %s\n", name, shown.Headers[name])
 		}
 	}
-	switch {
-	case shown.Encoding == "base64":
+	switch shown.Encoding {
+	case "base64":
 		fmt.Printf("value      %d bytes that do not decode%s\n%s", len(l.record.Value), because(shown.Problem), hex.Dump(l.record.Value))
 		return nil
-	case shown.Encoding == "":
+	case "":
 		fmt.Println("value      none (a tombstone)")
 		return nil
 	}

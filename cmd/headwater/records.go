@@ -114,7 +114,7 @@ func (d *decoder) inner(ctx context.Context, value jsontext.Value) (jsontext.Val
 		Data     []byte `json:"data"`
 	}
 	if json.Unmarshal(value, &members) != nil || json.Unmarshal(value, &processed) != nil {
-		return value, nil // another shape than ours: show it as it is
+		return value, nil //nolint:nilerr // another shape than ours is shown as it is
 	}
 	schema, err := d.registry.Schema(ctx, processed.SchemaID)
 	if err != nil {

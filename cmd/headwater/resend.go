@@ -256,7 +256,7 @@ func printResent(w io.Writer, results []resent, failed int) error {
 			_, _ = fmt.Fprintf(table, "...\t\t\t\t%d more\n", len(results)-i)
 			break
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s/%d\t%s\t%s\n", r.Position, r.Class, r.Topic, r.deadLetter.Partition, orDash(r.ID), r.Result)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s/%d\t%s\t%s\n", r.Position, r.Class, r.Topic, r.Partition, orDash(r.ID), r.Result)
 	}
 	if err := table.Flush(); err != nil {
 		return err
