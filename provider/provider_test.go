@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
 	"strings"
@@ -55,18 +56,56 @@ resource "headwater_topic" "test" {
 func TestBrokersAwayInApply(t *testing.T) {
 	t.Parallel()
 	c := kafkatest.Start(t, kafkatest.Durable())
-	fake := c.Fake()
-	fake.ControlKey(int16(kmsg.CreateTopics), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		if create, ok := req.(*kmsg.CreateTopicsRequest); ok && !create.ValidateOnly {
-			go c.Stop()
-		}
-		return nil, nil, false
+	onCreate(c, func() (kmsg.Response, error, bool) {
+		go c.Stop()
+		return nil, errors.New("gone"), true
 	})
 	config := strings.Replace(on(c, topic("raw.web.clicked", 1, "")), `"10s"`, `"2s"`, 1)
 	accept(t,
 		resource.TestStep{Config: config, ExpectError: flexible("connection refused")},
 		resource.TestStep{PreConfig: c.Restart, Config: config, Check: brokersHave(c, "raw.web.clicked", 1, nil)},
 	)
+}
+
+// A connection that breaks after the brokers made the topic and before they said
+// so: the same apply must take its own work for its own.
+func TestAnswerLostInApply(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Start(t)
+	onCreate(c, func() (kmsg.Response, error, bool) {
+		c.Fake().DropControl()
+		if err := c.Fake().CreateTopic("raw.web.clicked", 2, map[string]string{"cleanup.policy": "compact"}); err != nil {
+			t.Error(err)
+		}
+		return nil, errors.New("connection broken"), true
+	})
+	accept(t, resource.TestStep{Config: on(c, topic("raw.web.clicked", 2, `config = { "cleanup.policy" = "compact" }`))})
+}
+
+// An apply that was killed after the brokers made the topic: the next one takes it
+// over, and only if nothing else can be meant.
+func TestApplyKilled(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Start(t)
+	c.CreateTopic("raw.web.clicked", 2, map[string]string{"cleanup.policy": "compact"})
+	config := topic("raw.web.clicked", 2, `config = { "cleanup.policy" = "compact" }`)
+	accept(t,
+		resource.TestStep{Config: on(c, strings.Replace(config, "compact", "delete", 1)), PlanOnly: true, ExpectError: flexible("Topic exists already")},
+		resource.TestStep{Config: on(c, config), Check: resource.TestCheckResourceAttrSet(testTopic, "topic_id")},
+	)
+}
+
+// onCreate runs fn instead of the brokers' creation of topics, not instead of
+// their dry run.
+func onCreate(c *kafkatest.Cluster, fn func() (kmsg.Response, error, bool)) {
+	fake := c.Fake()
+	fake.ControlKey(int16(kmsg.CreateTopics), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		if create, ok := req.(*kmsg.CreateTopicsRequest); ok && !create.ValidateOnly {
+			return fn()
+		}
+		return nil, nil, false
+	})
 }
 
 // Settings that cannot work are told at the block, before anything is dialled.

@@ -126,10 +126,8 @@ func (r *topicResource) planCreate(ctx context.Context, plan topicModel, diags *
 		r.inst.failPlan(diags, fmt.Sprintf("Plan topic %q", name), err)
 		return
 	}
-	if _, exists := existing[name]; exists {
-		diags.AddAttributeError(path.Root("name"), "Topic exists already", fmt.Sprintf(
-			"Topic %q is on the cluster and not in this state. Bring it in with `import { to = <its address>, id = %q }`; "+
-				"if it moved within the configuration, write a moved block; to start anew, delete it first. A topic is never replaced.", name, name))
+	if info, exists := existing[name]; exists {
+		r.planExisting(ctx, plan, info, diags)
 		return
 	}
 	for other := range existing {
@@ -141,6 +139,26 @@ func (r *topicResource) planCreate(ctx context.Context, plan topicModel, diags *
 	if !plan.Partitions.IsUnknown() && plan.settled() {
 		r.dryRun(diags, fmt.Sprintf("Plan topic %q", name), r.tryCreate(ctx, plan))
 	}
+}
+
+// planExisting judges a topic that is to be created and is there. What an apply
+// made whose end was cut off is taken over: it is empty and exactly as declared.
+func (r *topicResource) planExisting(ctx context.Context, plan topicModel, info topicInfo, diags *diag.Diagnostics) {
+	name := plan.Name.ValueString()
+	config, _, err := r.inst.collector.configs.get(ctx, name)
+	if err != nil {
+		r.inst.failPlan(diags, fmt.Sprintf("Plan topic %q", name), err)
+		return
+	}
+	records, _, err := r.inst.collector.records.get(ctx, name)
+	if err == nil && records == 0 && plan.settled() && plan.describes(info, config) {
+		diags.AddAttributeWarning(path.Root("name"), "Topic exists already", fmt.Sprintf(
+			"Topic %q is on the cluster, empty and exactly as declared, as an interrupted apply leaves it. The apply takes it over.", name))
+		return
+	}
+	diags.AddAttributeError(path.Root("name"), "Topic exists already", fmt.Sprintf(
+		"Topic %q is on the cluster and not in this state. Bring it in with `import { to = <its address>, id = %q }`; "+
+			"if it moved within the configuration, write a moved block; to start anew, delete it first. A topic is never replaced.", name, name))
 }
 
 // settled reports whether all settings are known.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,6 +34,11 @@ func (r *topicResource) create(ctx context.Context, plan topicModel) (topicInfo,
 		return topicInfo{}, err
 	}
 	answer := answers[name]
+	if errors.Is(answer.Err, kerr.TopicAlreadyExists) {
+		if info, err := r.adopt(ctx, plan); err == nil && info.id != (kadm.TopicID{}) {
+			return info, nil
+		}
+	}
 	if answer.Err != nil {
 		return topicInfo{}, withMessage(answer.Err, answer.ErrMessage)
 	}
@@ -41,6 +47,29 @@ func (r *topicResource) create(ctx context.Context, plan topicModel) (topicInfo,
 		replicationFactor: int64(answer.ReplicationFactor), leaderless: int(answer.NumPartitions),
 	}
 	return r.awaitLeaders(ctx, name, info), nil
+}
+
+// adopt returns the topic that is there when it is exactly what is planned: the
+// work of an attempt whose answer was lost with its connection. Another topic of
+// that name is not adopted, and the id returned is zero.
+func (r *topicResource) adopt(ctx context.Context, plan topicModel) (topicInfo, error) {
+	name := plan.Name.ValueString()
+	info, exists, err := loadTopic(r.inst.connect)(ctx, name)
+	if err != nil || !exists {
+		return topicInfo{}, err
+	}
+	config, _, err := loadConfig(r.inst.connect)(ctx, name)
+	if err != nil || !plan.describes(info, config) {
+		return topicInfo{}, err
+	}
+	return info, nil
+}
+
+// describes reports whether a topic is exactly as planned.
+func (m topicModel) describes(info topicInfo, config map[string]configValue) bool {
+	return info.partitions == m.Partitions.ValueInt64() &&
+		(m.replicas() < 0 || info.replicationFactor == int64(m.replicas())) &&
+		maps.Equal(topicOverrides(config), m.desired())
 }
 
 // awaitLeaders looks at the topic until it has leaders or the wait is over. What
@@ -56,6 +85,9 @@ func (r *topicResource) awaitLeaders(ctx context.Context, name string, info topi
 			if seen.leaderless == 0 {
 				return info
 			}
+		}
+		if r.inst.unreachable(err) != nil {
+			return info
 		}
 		select {
 		case <-ctx.Done():
