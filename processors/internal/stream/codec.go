@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/twmb/avro"
@@ -14,6 +15,7 @@ type codecs struct {
 	spec    Spec
 	writers map[string]*event.Schema // by output topic
 	readers map[string]*reader       // by input topic
+	scratch []byte                   // what encode writes into, before the size is known
 }
 
 // reader decodes one topic's values into the schema its processor was built with.
@@ -50,11 +52,12 @@ func (c *codecs) encode(topic string, value any) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("write %s: the processor does not declare it as an output", topic)
 	}
-	out, err := schema.Encode(nil, value)
+	out, err := schema.Encode(c.scratch[:0], value)
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", topic, err)
 	}
-	return out, nil
+	c.scratch = out
+	return bytes.Clone(out), nil
 }
 
 func (c *codecs) decode(topic string, writer *event.Schema, value []byte, into any) error {

@@ -43,7 +43,8 @@ type task struct {
 	input    Input
 
 	open    transaction
-	waited  time.Duration // in polls, since busy time was last counted
+	fault   func(point string) error // nil but in tests
+	waited  time.Duration            // in polls, since busy time was last counted
 	counted time.Time
 }
 
@@ -83,7 +84,16 @@ func (t *task) run(ctx context.Context) error {
 	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	go t.watchEnds(watchCtx)
-	err := t.loop(ctx)
+	// Taking the transactional id ends what this task's former life left open.
+	// Left to the first record it would come too late: restoring waits for it.
+	_, _, err := t.client.ProducerID(ctx)
+	if err == nil {
+		err = t.loop(ctx)
+	} else if ctx.Err() == nil {
+		err = fmt.Errorf("take transactional id %s: %w", instanceID(t.spec.Name, t.number), err)
+	} else {
+		err = nil // told to stop
+	}
 	if err == nil {
 		err = t.drain(context.WithoutCancel(ctx))
 	}

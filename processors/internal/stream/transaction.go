@@ -113,6 +113,9 @@ func (t *task) commit(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, t.abort(ctx, "error"))
 	}
+	if err := t.faultAt("flushed"); err != nil {
+		return err
+	}
 	committed, err := t.session.End(ctx, try)
 	if err != nil {
 		return fmt.Errorf("end transaction: %w", err)
@@ -120,12 +123,23 @@ func (t *task) commit(ctx context.Context) error {
 	if !committed {
 		return t.forget("rebalance")
 	}
+	if err := t.faultAt("committed"); err != nil {
+		return err
+	}
 	if err := t.applyCommitted(); err != nil {
 		return err
 	}
 	t.metrics.committed(&t.open, time.Since(begun))
 	t.open.reset()
 	return nil
+}
+
+// faultAt is where tests crash a task.
+func (t *task) faultAt(point string) error {
+	if t.fault == nil {
+		return nil
+	}
+	return t.fault(point)
 }
 
 // prepare writes out what is buffered and fences the timers. It says whether
