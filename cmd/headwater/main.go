@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"headwater.internal/platform/internal/local"
 )
 
 // version is set by the build.
@@ -20,11 +23,13 @@ var version = "dev"
 // Run(ctx context.Context) error method, in a file of its own.
 type commands struct {
 	Up          upCommand          `cmd:"" group:"platform" help:"Start the local platform, apply environments/local and play the sample."`
+	Start       startCommand       `cmd:"" group:"platform" help:"Start the local platform only, and return when it answers."`
 	Down        downCommand        `cmd:"" group:"platform" help:"Stop the local platform. Its data stays."`
 	Clean       cleanCommand       `cmd:"" group:"platform" help:"Remove the data of the local platform, which must be down."`
 	Status      statusCommand      `cmd:"" group:"platform" help:"Show addresses, tasks, topics and latency."`
 	Plan        planCommand        `cmd:"" group:"platform" help:"Show what up would change, changing nothing."`
 	Terraform   terraformCommand   `cmd:"" group:"platform" passthrough:"" help:"Run the terraform that this repository asks for."`
+	Env         envCommand         `cmd:"" group:"platform" help:"Print the variables that terraform needs to apply environments/local."`
 	Run         runCommand         `cmd:"" group:"platform" help:"Be the platform process, in the foreground."`
 	Import      importCommand      `cmd:"" group:"events" help:"Turn any CSV, NDJSON, column or log file into events."`
 	Send        sendCommand        `cmd:"" group:"events" help:"Send one event and print the verdict on it."`
@@ -62,7 +67,7 @@ func run(ctx context.Context, args []string) error {
 	parser, err := kong.New(&root,
 		kong.Name("headwater"),
 		kong.Description(description),
-		kong.Vars{"version": version},
+		kong.Vars{"version": version, "data_dir": filepath.Join(findRoot(), local.DefaultDataDir)},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "platform", Title: "The local platform:"},

@@ -2,13 +2,144 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"time"
+
+	"headwater.internal/platform/internal/local"
+	"headwater.internal/platform/internal/supervisor"
 )
 
 type upCommand struct {
 	placeFlags
-	portFlags
+
+	Source string `type:"path" placeholder:"DIR" help:"The folder of environments, modules and schemas, when it is not the repository."`
+	Sample *bool  `negatable:"" help:"Play the bundled sample into a platform that holds no events (default: unless --source is given)."`
 }
 
+// Help is shown under headwater up --help.
+func (c *upCommand) Help() string {
+	return `Starts the platform unless it runs: six brokers, a schema registry and a supervisor in one process, which outlives this command. Then it applies environments/local with terraform, waits until every processor is running, and plays a sample of customer events through the collector into an empty platform.
+
+Run it again after any change of a .tf file, a schema or a program: what did not change is left alone. After a crash it goes on where the platform was.
+
+Examples:
+  headwater up
+  headwater up --no-sample
+  headwater up --data-dir /tmp/second --port-base 29090     a second platform beside the first
+
+Terraform works on a copy in <data-dir>/terraform, where its state is kept too.`
+}
+
+// settled is how long a deployment may take to run after an apply.
+const settled = 2 * time.Minute
+
 // Run is the command.
-func (c *upCommand) Run(_ context.Context) error { return errors.New("up: being written") }
+func (c *upCommand) Run(ctx context.Context) error {
+	began := time.Now()
+	place, secrets, err := ensurePlatform(ctx, c.placeFlags)
+	if err != nil {
+		return err
+	}
+	run, err := prepareTerraform(ctx, c.Source, place, secrets)
+	if err != nil {
+		return err
+	}
+	if err := applyEnvironment(ctx, run); err != nil {
+		return err
+	}
+	if err := waitForProcessors(ctx, place, secrets); err != nil {
+		return err
+	}
+	report := summary{place: place}
+	if c.playsSample() {
+		if report.sample, err = playSample(ctx, findRoot(), place, secrets); err != nil {
+			return err
+		}
+	}
+	if err := report.read(ctx, place, secrets); err != nil {
+		return err
+	}
+	report.print(time.Since(began))
+	return nil
+}
+
+func (c *upCommand) playsSample() bool {
+	if c.Sample != nil {
+		return *c.Sample
+	}
+	return c.Source == ""
+}
+
+// prepareTerraform finds terraform, copies the sources and initializes the copy.
+func prepareTerraform(ctx context.Context, source string, place local.Place, secrets local.Secrets) (*terraformRun, error) {
+	root := findRoot()
+	program, found, err := findTerraform(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	s := begin("terraform", 0)
+	defer s.clear()
+	if _, err := writeTerraformConfig(root); err != nil {
+		return nil, err
+	}
+	dir, err := copySources(sourceOr(source, root), place)
+	if err != nil {
+		return nil, err
+	}
+	env, err := terraformEnvironment(root, sourceOr(source, root), place, secrets)
+	if err != nil {
+		return nil, err
+	}
+	run := newTerraformRun(program, dir, env)
+	if err := run.init(ctx); err != nil {
+		return nil, err
+	}
+	s.done("%s, %s", found, program)
+	return run, nil
+}
+
+func applyEnvironment(ctx context.Context, run *terraformRun) error {
+	s := begin("apply", 1)
+	defer s.clear()
+	done, err := run.apply(ctx, s)
+	if err != nil {
+		return err
+	}
+	s.done("%s", done.summary())
+	return nil
+}
+
+// waitForProcessors returns when all tasks of all deployments run.
+func waitForProcessors(ctx context.Context, place local.Place, secrets local.Secrets) error {
+	s := begin("processors", 0)
+	defer s.clear()
+	ctx, cancel := context.WithTimeout(ctx, settled)
+	defer cancel()
+	client := supervisorClient(place, secrets)
+	list, err := client.List(ctx)
+	if err != nil {
+		return err
+	}
+	tasks := 0
+	for _, d := range list {
+		status, err := client.WaitSettled(ctx, d.Name)
+		if err != nil {
+			return err
+		}
+		tasks += len(status.TasksStatus)
+	}
+	s.done("%d tasks of %d deployments are running", tasks, len(list))
+	return nil
+}
+
+func supervisorClient(place local.Place, secrets local.Secrets) *supervisor.Client {
+	return &supervisor.Client{URL: place.SupervisorURL, Token: secrets.SupervisorToken}
+}
+
+// count words a number of things.
+func count(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

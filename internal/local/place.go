@@ -32,7 +32,8 @@ var ErrNeverStarted = errors.New("no platform was ever started there")
 type Place struct {
 	DataDir          string   `json:"-"`
 	PortBase         int      `json:"port_base"`
-	PID              int      `json:"pid"` // of the platform process; may be gone
+	PID              int      `json:"pid"`      // of the platform process; may be gone
+	Revision         string   `json:"revision"` // of the program it runs
 	ClusterID        string   `json:"cluster_id"`
 	BootstrapServers []string `json:"bootstrap_servers"` // host:port
 	RegistryURL      string   `json:"registry_url"`

@@ -2,8 +2,11 @@ package local
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -13,7 +16,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,6 +54,7 @@ func Start(dataDir string, portBase int, logger *slog.Logger) (*Platform, error)
 		return nil, err
 	}
 	p := &Platform{Place: NewPlace(absolute, portBase), lock: lock}
+	p.Place.Revision = Revision()
 	if err := p.start(logger); err != nil {
 		return nil, errors.Join(err, p.Close(context.Background()))
 	}
@@ -183,16 +186,22 @@ func (p *Platform) serve(address string, handler http.Handler, logger *slog.Logg
 	return nil
 }
 
-// lockDir keeps a second platform off the same data.
-func lockDir(dir string) (*os.File, error) {
-	file, err := os.OpenFile(filepath.Join(dir, "platform.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+// Revision tells this build of the program from others: a hash of its bytes.
+func Revision() string {
+	path, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
+		return ""
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: a platform runs on this data already", dir), file.Close())
+	file, err := os.Open(path)
+	if err != nil {
+		return ""
 	}
-	return file, nil
+	defer file.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
 // clusterID asks the brokers who they are.
