@@ -72,7 +72,7 @@ func (g *gateway) take(events []incoming, received time.Time, keyName string) an
 			g.producer.TryProduce(context.Background(), record, func(_ *kgo.Record, err error) { g.acknowledged(b, i, err) })
 		}
 	}
-	a := answer{Events: b.wait(produceTimeout)}
+	a := answer{Events: b.wait(g.settings.timeout)}
 	g.metrics.produced(time.Since(started))
 	a.count()
 	for i := range a.Events {

@@ -37,7 +37,7 @@ func newGateway(s settings, opts ...kgo.Opt) (*gateway, error) {
 		kgo.ProducerBatchMaxBytes(2 * maxEventBytes),
 		kgo.MaxBufferedRecords(200_000),
 		kgo.MaxBufferedBytes(256 << 20),
-		kgo.RecordDeliveryTimeout(produceTimeout),
+		kgo.RecordDeliveryTimeout(s.timeout),
 		kgo.MaxDecompressBatchBytes(64 << 20),
 		// A topic that terraform has just made is found at once.
 		kgo.MetadataMinAge(250 * time.Millisecond),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,10 +18,39 @@ import (
 // given twice is one event's fault and not the batch's.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
+// parser is a decoder with its input, kept for the next request: the decoder's
+// tables of names are most of what reading an event would allocate.
+type parser struct {
+	dec   *jsontext.Decoder
+	input bytes.Buffer
+}
+
+var parsers = sync.Pool{New: func() any { return new(parser) }}
+
+func openJSON(raw []byte, opts ...jsontext.Options) *parser {
+	p, ok := parsers.Get().(*parser)
+	if !ok {
+		p = new(parser)
+	}
+	p.input = *bytes.NewBuffer(raw)
+	if p.dec == nil {
+		p.dec = jsontext.NewDecoder(&p.input)
+	}
+	p.dec.Reset(&p.input, opts...)
+	return p
+}
+
+func (p *parser) close() {
+	p.input = bytes.Buffer{}
+	parsers.Put(p)
+}
+
 // members calls each for the members of a JSON object. Values are slices of raw.
 // The violation says why raw is not an object, or not JSON.
 func members(raw []byte, each func(name string, value jsontext.Value), opts ...jsontext.Options) *event.Violation {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), opts...)
+	p := openJSON(raw, opts...)
+	defer p.close()
+	dec := p.dec
 	if kind := dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
 		return &event.Violation{Rule: event.RuleType, Message: "expected an object, got " + kind.String()}
 	}
@@ -47,7 +77,9 @@ func members(raw []byte, each func(name string, value jsontext.Value), opts ...j
 
 // elements splits a JSON array into its values, which are slices of raw.
 func elements(raw []byte) ([]jsontext.Value, *event.Violation) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), lenient...)
+	p := openJSON(raw, lenient...)
+	defer p.close()
+	dec := p.dec
 	if kind := dec.PeekKind(); kind != jsontext.KindBeginArray && kind != jsontext.KindInvalid {
 		return nil, &event.Violation{Rule: event.RuleType, Message: "expected an array, got " + kind.String()}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"headwater.internal/platform/internal/event"
 	"headwater.internal/platform/internal/kafka"
@@ -25,6 +26,7 @@ type settings struct {
 	listen, probes string
 	catalogueTopic string
 	keys           writeKeys
+	timeout        time.Duration // how long to wait for the brokers
 }
 
 func fromEnvironment() (settings, error) {
@@ -43,6 +45,7 @@ func fromEnvironment() (settings, error) {
 		probes:         os.Getenv(envProbes),
 		catalogueTopic: os.Getenv(envCatalogueTopic),
 		keys:           keys,
+		timeout:        produceTimeout,
 	}
 	if s.listen == "" {
 		s.listen = "127.0.0.1:19080"
