@@ -16,6 +16,7 @@ LINT         := build/tools/golangci-lint-$(LINT_VERSION)
 HEADWATER    := build/headwater
 # Finds the terraform that .terraform-version asks for, or fetches it.
 TERRAFORM    := $(HEADWATER) terraform --
+PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard processors/*)))
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$)
 
@@ -52,7 +53,7 @@ check: fmt-check lint generate-check test ## everything CI runs, in its order
 
 build: ## the programs into build/, the provider into build/mirror
 	@mkdir -p build/bin $(PLUGIN_DIR)
-	@$(GO_BUILD) -o build/bin/ ./cmd/headwater $(shell go list ./processors/... | grep -v internal)
+	@$(GO_BUILD) -o build/bin/ ./cmd/headwater $(PROCESSORS)
 	@ln -sf bin/headwater $(HEADWATER)
 	@$(GO_BUILD) -o $(PLUGIN) ./provider
 
