@@ -97,3 +97,8 @@ func help(spec Spec, s *Settings) string {
 		"HEADWATER_HTTP_ADDRESS, HEADWATER_BOOTSTRAP_SERVERS, HEADWATER_SASL_* and HEADWATER_SCHEMA_REGISTRY_URL.\n")
 	return b.String()
 }
+
+// DefaultSettings are settings of which none is set, for tests.
+func DefaultSettings() *Settings {
+	return &Settings{lookup: func(string) (string, bool) { return "", false }}
+}

@@ -1,0 +1,173 @@
+package streamtest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"headwater.internal/platform/processors/internal/stream"
+	"headwater.internal/platform/schemas/processed"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what the rules do into the golden scripts of testdata")
+
+// Day is the day that a script's times without a date are on.
+var Day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// Script runs the golden scripts of a processor. A script is blocks of commands,
+// each followed by ---- and what they did:
+//
+//	event <id> <customer> <type> <time> [received <time>] [revenue <micros>]
+//	                   feeds one customer event; its receipt is its time unless said
+//	advance <time>     moves the clock, as idle time does
+//	abort              ends the transaction without effect
+//	restart            loses the disk and restores from the changelog
+//	ledger             also shows the ledger lines of this block
+//
+// Each block is one transaction. Times are 15:04:05 on [Day], or RFC 3339. Lines
+// that begin with # are comments.
+type Script struct {
+	Spec  stream.Spec
+	Rule  stream.Rule
+	Print func(tb testing.TB, o stream.Output) string // one line
+}
+
+// Run runs each *.txt of testdata as a test of its own.
+func (s Script) Run(t *testing.T) {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("testdata holds no scripts: %v", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) { s.runFile(t, path) })
+	}
+}
+
+func (s Script) runFile(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run{script: s, tb: t, lookups: NewLookups(t)}
+	r.d = Driver(t, s.Spec, s.Rule, r.lookups, 3)
+	var all []string
+	for i, block := range strings.Split(strings.TrimSpace(string(text)), "\n\n") {
+		commands, want, _ := strings.Cut(block+"\n", "----\n")
+		have := r.block(commands)
+		if have != want && !*rewrite {
+			t.Errorf("%s, block %d:\n%s----\nhave:\n%swant:\n%s", path, i+1, commands, have, want)
+		}
+		all = append(all, commands+"----\n"+have)
+	}
+	if *rewrite {
+		if err := os.WriteFile(path, []byte(strings.Join(all, "\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// run is one script under way.
+type run struct {
+	script  Script
+	tb      testing.TB
+	lookups *Lookups
+	d       *stream.Driver
+	out     strings.Builder
+	ledger  bool
+}
+
+func (r *run) block(commands string) string {
+	r.out.Reset()
+	r.ledger = false
+	for line := range strings.Lines(commands) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := r.command(strings.Fields(line)); err != nil {
+			r.tb.Fatalf("%s: %v", line, err)
+		}
+	}
+	outputs, err := r.d.Commit()
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+	for _, o := range outputs {
+		switch {
+		case o.Topic != stream.LedgerTopic:
+			fmt.Fprintln(&r.out, r.script.Print(r.tb, o))
+		case r.ledger:
+			fmt.Fprintf(&r.out, "%s %s\n", o.Key, o.Value)
+		}
+	}
+	return r.out.String()
+}
+
+func (r *run) command(words []string) error {
+	switch words[0] {
+	case "event":
+		return r.event(words[1:])
+	case "advance":
+		to, err := parseTime(words[1])
+		if err != nil {
+			return err
+		}
+		return r.d.Advance(to)
+	case "abort":
+		return r.d.Abort()
+	case "restart":
+		return r.d.Restart()
+	case "ledger":
+		r.ledger = true
+		return nil
+	default:
+		return fmt.Errorf("there is no command %q", words[0])
+	}
+}
+
+func (r *run) event(words []string) error {
+	if len(words) < 4 {
+		return fmt.Errorf("event needs an id, a customer, a type and a time, has %q", words)
+	}
+	at, err := parseTime(words[3])
+	if err != nil {
+		return err
+	}
+	e := processed.CustomerEvent{ID: words[0], Source: "test", Customer: words[1], Type: words[2], Time: at}
+	received := at
+	for i := 4; i+1 < len(words); i += 2 {
+		switch words[i] {
+		case "received":
+			if received, err = parseTime(words[i+1]); err != nil {
+				return err
+			}
+		case "revenue":
+			n, err := strconv.ParseInt(words[i+1], 10, 64)
+			if err != nil {
+				return err
+			}
+			e.RevenueMicros = &n
+		default:
+			return fmt.Errorf("there is no option %q", words[i])
+		}
+	}
+	v, err := r.d.Feed(r.lookups.CustomerEvent(r.tb, &e, received))
+	if err == nil && !v.OK() {
+		fmt.Fprintf(&r.out, "%s: %s\n", words[0], v)
+	}
+	return err
+}
+
+func parseTime(text string) (time.Time, error) {
+	if t, err := time.Parse(time.TimeOnly, text); err == nil {
+		return Day.Add(t.Sub(t.Truncate(24 * time.Hour))), nil
+	}
+	return time.Parse(time.RFC3339, text)
+}
