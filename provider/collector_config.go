@@ -64,16 +64,14 @@ func loadConfig(dial connect) func(context.Context, string) (map[string]configVa
 		if err != nil {
 			return nil, false, err
 		}
-		for _, answer := range answers {
-			switch {
-			case errors.Is(answer.Err, kerr.UnknownTopicOrPartition):
-				return nil, false, nil
-			case answer.Err != nil:
-				return nil, false, answer.Err
-			}
-			return configValues(answer.Configs), true, nil
+		answer, err := answers.On(name, func(a *kadm.ResourceConfig) error { return a.Err })
+		switch {
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+			return nil, false, nil
+		case err != nil:
+			return nil, false, err
 		}
-		return nil, false, nil
+		return configValues(answer.Configs), true, nil
 	}
 }
 

@@ -7,14 +7,16 @@ import (
 	"pgregory.net/rapid"
 )
 
+// requireProvider makes the provider's functions known to a configuration.
+const requireProvider = "terraform {\n  required_providers {\n    headwater = { source = \"hashicorp/headwater\" }\n  }\n}\n"
+
 // The functions must be reachable from a configuration and put their errors at
 // the argument.
 func TestFunctions(t *testing.T) {
 	t.Parallel()
-	const block = "terraform {\n  required_providers {\n    headwater = { source = \"hashicorp/headwater\" }\n  }\n}\n"
 	accept(t,
 		resource.TestStep{
-			Config: block + `
+			Config: requireProvider + `
 output "week" { value = provider::headwater::duration_ms("7d") }
 output "size" { value = provider::headwater::bytes("1.5GiB") }
 `,
@@ -24,7 +26,7 @@ output "size" { value = provider::headwater::bytes("1.5GiB") }
 			),
 		},
 		resource.TestStep{
-			Config:      block + `output "week" { value = provider::headwater::duration_ms("7 days") }`,
+			Config:      requireProvider + `output "week" { value = provider::headwater::duration_ms("7 days") }`,
 			ExpectError: flexible(`"7 days" is not a duration`),
 		},
 	)

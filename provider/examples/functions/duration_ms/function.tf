@@ -1,0 +1,4 @@
+output "month" {
+  description = "2592000000"
+  value       = provider::headwater::duration_ms("30d")
+}

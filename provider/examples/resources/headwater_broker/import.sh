@@ -1,0 +1,1 @@
+terraform import headwater_broker.four 4

@@ -1,0 +1,1 @@
+terraform import headwater_topic.order_placed raw.checkout.order-placed
