@@ -13,9 +13,10 @@ import (
 // rule counts each event in eight windows: minute, hour, day and all time of its
 // event time, for its type and for all types together.
 //
-// The day is the unit in which state is kept and let go: it goes once nothing
-// has been counted in it for the retention, with its hours and minutes. An event
-// of such a day is late, for as long as the memory lasts, and counts nowhere.
+// The day is the unit in which state is kept and let go: it goes with its hours
+// and minutes when it is over and nothing has been counted in it for the
+// retention. An event of such a day is late, for as long as the memory lasts, and
+// counts nowhere.
 type rule struct {
 	grace, settle, retention, memory time.Duration
 }
@@ -68,7 +69,7 @@ func (r rule) touchDay(tx *stream.Tx, at time.Time, now int64) bool {
 	if value != nil && dayState(value) != dayLive {
 		return false
 	}
-	due := now + r.retention.Milliseconds()
+	due := max(now, day.end(at).Add(r.grace).UnixMilli()) + r.retention.Milliseconds()
 	// To the second is exact enough, and spares a change per event.
 	if value == nil || due-decodeDue(value) >= time.Second.Milliseconds() {
 		tx.Put(k, encodeDay(due, dayLive))
@@ -113,11 +114,18 @@ func (r rule) Wake(tx *stream.Tx, k, value []byte) {
 	tx.Put(k, c.encode())
 }
 
-// dropDay deletes what the state holds of a day, a part at each call, and then
-// remembers for a while that there was one.
+// dropDay takes a day one step further: it is closed, what the state holds of it
+// is deleted, a part at each call, and that there was one is remembered for a
+// while. Closing is a transaction of its own, in which windows that the clock
+// has passed in one leap with their day are still published as final.
 func (r rule) dropDay(tx *stream.Tx, k, value []byte) {
 	const part = 2_000
-	if dayState(value) == dayDropped {
+	soon := tx.Clock().UnixMilli() + 1
+	switch dayState(value) {
+	case dayLive:
+		tx.Put(k, encodeDay(soon, dayDropping))
+		return
+	case dayDropped:
 		tx.Delete(k)
 		return
 	}
@@ -136,7 +144,7 @@ func (r rule) dropDay(tx *stream.Tx, k, value []byte) {
 		tx.Delete(old)
 	}
 	if len(keys) == part {
-		tx.Put(k, encodeDay(tx.Clock().UnixMilli()+1, dayDropping))
+		tx.Put(k, encodeDay(soon, dayDropping))
 		return
 	}
 	tx.Put(k, encodeDay(tx.Clock().Add(r.memory).UnixMilli(), dayDropped))

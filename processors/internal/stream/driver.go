@@ -163,3 +163,15 @@ func (d *Driver) Changelog() int { return len(d.changelog) }
 
 // Close lets go of the state.
 func (d *Driver) Close() error { return errors.Join(d.Abort(), d.p.store.close()) }
+
+// Keys counts the rule's keys with the prefix in the committed state.
+func (d *Driver) Keys(prefix []byte) int {
+	tx := newTx(d.p)
+	defer func() { _ = tx.close() }()
+	to := append(append([]byte(nil), prefix...), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
+	n := 0
+	for range tx.Scan(prefix, to) {
+		n++
+	}
+	return n
+}
