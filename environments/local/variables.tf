@@ -42,7 +42,7 @@ variable "programs_dir" {
 }
 
 variable "tasks" {
-  description = "Number of tasks of each processor that has not one. collect serves on a port, so it has one."
+  description = "Number of tasks by processor; one where none is named. collect serves on a port, so it has one."
   type        = map(number)
   default     = {}
   nullable    = false
