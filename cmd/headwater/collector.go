@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -99,7 +100,9 @@ func (c *collector) send(ctx context.Context, importID string, events []mapping.
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, &errNotYet{cause: fmt.Errorf("reach the collector: %w", err), sent: true}
+		var network *net.OpError
+		neverSent := errors.As(err, &network) && network.Op == "dial"
+		return nil, &errNotYet{cause: fmt.Errorf("reach the collector: %w", err), sent: !neverSent}
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))

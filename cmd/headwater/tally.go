@@ -128,6 +128,9 @@ func (t *tally) accepted(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.report.Accepted += int64(n)
+	if n > 0 {
+		t.last = nil
+	}
 }
 
 // uncertain counts events that are sent again although the first time may have
