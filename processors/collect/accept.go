@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,6 +48,7 @@ func tooLarge(n int) event.Violation {
 type batch struct {
 	mu       sync.Mutex
 	verdicts []verdict
+	cause    error // of one event that the brokers did not take
 	pending  sync.WaitGroup
 }
 
@@ -72,9 +75,12 @@ func (g *gateway) take(events []incoming, received time.Time, keyName string) an
 			g.producer.TryProduce(context.Background(), record, func(_ *kgo.Record, err error) { g.acknowledged(b, i, err) })
 		}
 	}
-	a := answer{Events: b.wait(g.settings.timeout)}
+	verdicts, cause := b.wait(g.settings.timeout)
+	a := answer{Events: verdicts}
 	g.metrics.produced(time.Since(started))
-	a.count()
+	if a.count(); a.Retry > 0 {
+		slog.Warn("events are not acknowledged", "count", a.Retry, "of", len(events), "err", cause)
+	}
 	for i := range a.Events {
 		g.metrics.event(events[i].declared, a.Events[i].Verdict, keyName)
 	}
@@ -147,6 +153,7 @@ func (g *gateway) acknowledged(b *batch, i int, err error) {
 		v.Verdict = refused
 		v.Violations = []event.Violation{{Rule: ruleSize, Message: "expected a record that its topic can take, got a larger one"}}
 	default:
+		b.cause = err
 		g.metrics.produceFailed(err)
 	}
 }
@@ -154,7 +161,7 @@ func (g *gateway) acknowledged(b *batch, i int, err error) {
 // wait returns the verdicts when all are known or the time is up. Those still
 // open then are retries; should the record arrive all the same, the id of the
 // second one gives it away.
-func (b *batch) wait(limit time.Duration) []verdict {
+func (b *batch) wait(limit time.Duration) ([]verdict, error) {
 	done := make(chan struct{})
 	go func() {
 		b.pending.Wait()
@@ -164,10 +171,13 @@ func (b *batch) wait(limit time.Duration) []verdict {
 	defer timer.Stop()
 	select {
 	case <-done:
-		return b.verdicts
+		return b.verdicts, b.cause
 	case <-timer.C:
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return append([]verdict(nil), b.verdicts...)
+	if b.cause == nil {
+		b.cause = context.DeadlineExceeded
+	}
+	return slices.Clone(b.verdicts), b.cause
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"headwater.internal/platform/internal/event"
+	"headwater.internal/platform/internal/kafka"
 	"headwater.internal/platform/internal/kafkatest"
 )
 
@@ -238,6 +240,31 @@ func TestDrain(t *testing.T) {
 	p.only()
 	if _, err := http.Get(p.url + "/healthz"); err == nil {
 		t.Error("still listening")
+	}
+}
+
+// Defends senders during a start: before the catalogue is read no event is
+// refused for good.
+func TestStarting(t *testing.T) {
+	keys, err := parseWriteKeys("web:" + testKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGateway(settings{kafka: kafka.Config{BootstrapServers: []string{"127.0.0.1:1"}}, keys: keys, timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.producer.Close()
+	server := httptest.NewServer(g.routes())
+	defer server.Close()
+	p := &platform{t: t, gateway: g, url: server.URL}
+	for _, in := range []request{
+		{path: "/v1/events", contentType: mediaStructured, body: order()},
+		{path: "/v1/t", body: `{"event":"Order Placed","userId":"c"}`},
+	} {
+		if res := p.do(in); res.status != http.StatusServiceUnavailable || res.header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d %s", in.path, res.status, res.text)
+		}
 	}
 }
 

@@ -98,9 +98,7 @@ func (g *gateway) notReady(ctx context.Context) string {
 	if g.draining.Load() {
 		return "draining"
 	}
-	select {
-	case <-g.catalogue.CaughtUp():
-	default:
+	if !g.caughtUp() {
 		return "the catalogue is not read yet"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -213,7 +211,20 @@ func (g *gateway) authorize(r *http.Request, inBody string) (keyName string, err
 	if !ok {
 		return "", unauthorized()
 	}
+	// Before the catalogue is read every type is unknown, and a refusal is final.
+	if !g.caughtUp() {
+		return "", problemf(http.StatusServiceUnavailable, "starting", "the catalogue is not read yet: send the request again")
+	}
 	return name, nil
+}
+
+func (g *gateway) caughtUp() bool {
+	select {
+	case <-g.catalogue.CaughtUp():
+		return true
+	default:
+		return false
+	}
 }
 
 // headerKey reads the write key from X-Write-Key, a Bearer token or the user

@@ -24,12 +24,11 @@ const testKey = "k-secret"
 
 // platform is a gateway on a throwaway cluster with the catalogue's own events.
 type platform struct {
-	t       *testing.T
+	t       testing.TB
 	cluster *kafkatest.Cluster
 	gateway *gateway
 	url     string
 	schemas map[string]*event.Schema // by topic
-	reader  *kgo.Client
 }
 
 // declaredEvents are the events that most tests declare, by type.
@@ -42,7 +41,7 @@ var declaredEvents = map[string]string{
 	"account.customer_aliased":    "alias",
 }
 
-func start(t *testing.T, opts ...kafkatest.Option) *platform {
+func start(t testing.TB, opts ...kafkatest.Option) *platform {
 	t.Helper()
 	cluster := kafkatest.Start(t, opts...)
 	cluster.CreateTopic(event.CatalogueTopic, 1, map[string]string{"cleanup.policy": "compact"})
@@ -81,7 +80,7 @@ func (p *platform) run(cfg kafka.Config) {
 	eventually(p.t, "the gateway is ready", func() bool { return g.notReady(context.Background()) == "" })
 }
 
-func eventually(t *testing.T, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
