@@ -285,3 +285,13 @@ func counterValue(tb testing.TB, c prometheus.Counter) float64 {
 	}
 	return m.GetCounter().GetValue()
 }
+
+// leave has the group forget a task's member.
+func leave(tb testing.TB, p *platform, r *running) {
+	tb.Helper()
+	name := r.t.spec.Name
+	resp, err := kadm.NewClient(p.client).LeaveGroup(tb.Context(), kadm.LeaveGroup(name).InstanceIDs(instanceID(name, r.t.number)))
+	if err != nil || !resp.Ok() {
+		tb.Fatalf("leave the group: %v, %v", err, resp)
+	}
+}

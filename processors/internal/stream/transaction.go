@@ -145,6 +145,9 @@ func (t *task) faultAt(point string) error {
 // prepare writes out what is buffered and fences the timers. It says whether
 // the transaction can be committed.
 func (t *task) prepare(ctx context.Context) (kgo.TransactionEndTry, error) {
+	if err := t.faultAt("flushing"); err != nil {
+		return kgo.TryAbort, err
+	}
 	if err := t.client.Flush(ctx); err != nil {
 		return kgo.TryAbort, fmt.Errorf("write outputs: %w", err)
 	}
