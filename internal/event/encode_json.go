@@ -298,6 +298,9 @@ func SyntaxViolation(err error) Violation {
 	case strings.Contains(syntactic.Err.Error(), "UTF-8"), strings.Contains(syntactic.Err.Error(), "surrogate"):
 		return Violation{string(syntactic.JSONPointer), RuleUTF8, fmt.Sprintf("expected UTF-8, got other bytes at byte %d", syntactic.ByteOffset)}
 	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return Violation{string(syntactic.JSONPointer), RuleJSON, fmt.Sprintf("expected more JSON, got its end at byte %d", syntactic.ByteOffset)}
+	}
 	return Violation{string(syntactic.JSONPointer), RuleJSON, fmt.Sprintf("expected JSON, got %s at byte %d", syntactic.Err, syntactic.ByteOffset)}
 }
 

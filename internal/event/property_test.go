@@ -179,8 +179,12 @@ func FuzzEncodeJSON(f *testing.F) {
 	every := compileFile(f, 1, "testdata/every_type.avsc")
 	orders := compileFile(f, 2, "testdata/order_placed.avsc")
 	f.Add([]byte(orderJSON))
+	f.Add([]byte(everyJSON))
 	f.Add([]byte(`{"order_id":"o","order_id":1,"currency":"X","items":[{}],"amount_micros":1e400,"labels":{"a":"\ud800"}}`))
 	f.Add([]byte(`{"tree":{"label":"a","children":[{"label":"b"}]},"price":"1.25","several":5,"dictionary":{"a":null}}`))
+	if _, violations := every.EncodeJSON(nil, []byte(everyJSON)); len(violations) > 0 {
+		f.Fatal(violations)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, s := range []*Schema{every, orders} {
 			out, violations := s.EncodeJSON([]byte("dst"), data)
@@ -232,6 +236,12 @@ func FuzzJSON(f *testing.F) {
 const orderJSON = `{"order_id":"o-829312","amount_micros":129990000,"quantity":3,"currency":"EUR","coupon":"SPRING","gift":false,` +
 	`"weight_kg":1.25,"items":[{"sku":"sku-1","quantity":1},{"sku":"sku-2","quantity":2}],"labels":{"channel":"web","page":"cart"},` +
 	`"placed_time":"2019-10-15T00:40:00.123Z"}`
+
+const everyJSON = `{"yes":true,"small":1,"big":-2,"half":0.5,"full":1e300,"text":"a\u00e9","blob":"aGk=","four":"AAECAw==","suit":"SPADES",` +
+	`"at":"2019-10-15T00:40:00.123Z","at_micros":1571100000000000,"at_nanos":"2019-10-15T00:40:00.1Z","local":"2019-10-15T00:40:00",` +
+	`"day":"2019-10-15","clock":"23:59:59.999","clock_micros":5,"uuid":"8b0c2d9e-9f0a-4c1b-8f1e-0123456789ab",` +
+	`"uuid_fixed":"8b0c2d9e-9f0a-4c1b-8f1e-0123456789ab","price":"-1234567.89","price_fixed":12.5,"several":7,"list":[1,2,3],` +
+	`"dictionary":{"a":1.5,"b":null},"tree":{"label":"a","children":[{"label":"b"}]},"suits":["HEARTS"]}`
 
 // The gateway's hot spot: one order of about 300 bytes, with nested records.
 func BenchmarkEncodeJSON(b *testing.B) {
