@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"headwater.internal/platform/internal/local"
@@ -134,12 +133,4 @@ func waitForProcessors(ctx context.Context, place local.Place, secrets local.Sec
 
 func supervisorClient(place local.Place, secrets local.Secrets) *supervisor.Client {
 	return &supervisor.Client{URL: place.SupervisorURL, Token: secrets.SupervisorToken}
-}
-
-// count words a number of things.
-func count(n int64, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -16,7 +16,7 @@ import (
 // denials counts and logs what the brokers refuse for want of a right. The
 // embedded Kafka tells nobody but the client, so the listeners' connections are
 // watched: what counts is what the broker answered, not a second opinion on the
-// ACLs. docs/decisions/0004-denials-are-read-off-the-wire.md has the reasons.
+// ACLs. docs/decisions/0005-denials-are-read-off-the-wire.md has the reasons.
 type denials struct {
 	total     *prometheus.CounterVec
 	logger    *slog.Logger

@@ -133,23 +133,19 @@ func (j *journal) Close() error { return j.file.Close() }
 // readJournal returns the commit that stands in the slot, nil for none.
 func readJournal(path string) (*commit, error) {
 	slot, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // no commit is an answer, documented above
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the commit journal: %w", err)
 	}
 	if len(slot) < 8 {
-		return nil, nil //nolint:nilnil // the same
+		return nil, nil //nolint:nilnil // no commit is an answer, documented above
 	}
 	size := int(binary.BigEndian.Uint32(slot))
-	if size > len(slot)-8 {
-		return nil, nil //nolint:nilnil // the same
+	if size > len(slot)-8 || crc32.ChecksumIEEE(slot[8:8+size]) != binary.BigEndian.Uint32(slot[4:]) {
+		return nil, nil //nolint:nilnil // torn: that commit was not begun
 	}
-	text := slot[8 : 8+size]
 	var c commit
-	if crc32.ChecksumIEEE(text) != binary.BigEndian.Uint32(slot[4:]) || json.Unmarshal(text, &c) != nil {
-		return nil, nil //nolint:nilnil // the same
+	if err := json.Unmarshal(slot[8:8+size], &c); err != nil {
+		return nil, fmt.Errorf("read the commit journal: %w", err)
 	}
 	return &c, nil
 }
