@@ -217,9 +217,9 @@ func (r *brokerResource) ValidateConfig(ctx context.Context, req resource.Valida
 }
 
 // ModifyPlan asserts the rack and lets the broker check its settings. A broker to
-// be added need not be there yet.
+// be added need not be there yet, nor any other.
 func (r *brokerResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.inst == nil || req.Plan.Raw.IsNull() || req.State.Raw.IsNull() || req.Plan.Raw.Equal(req.State.Raw) {
+	if r.inst == nil || req.Plan.Raw.IsNull() || req.Plan.Raw.Equal(req.State.Raw) {
 		return
 	}
 	if r.inst.kafkaUnknown {
@@ -228,13 +228,17 @@ func (r *brokerResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	}
 	var plan, state brokerModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() || !plan.NodeID.Equal(state.NodeID) {
+	if adding := req.State.Raw.IsNull(); !adding {
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	}
+	if resp.Diagnostics.HasError() || plan.NodeID.IsUnknown() {
 		return
 	}
-	if !plan.Rack.IsUnknown() {
-		plan.assertRack(brokerInfo{rack: state.Rack.ValueString()}, &resp.Diagnostics)
+	info, registered, err := r.inst.collector.brokers.get(ctx, plan.key())
+	if err != nil || !registered || info.fenced {
+		return // to be added, or down: the apply waits for it
 	}
+	plan.assertRack(info, &resp.Diagnostics)
 	changes := configChanges(mapOf(state.Config), mapOf(plan.Config))
 	if len(changes) == 0 || resp.Diagnostics.HasError() {
 		return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"headwater.internal/platform/internal/kafkatest"
@@ -87,7 +89,10 @@ func TestAnswerLostInApply(t *testing.T) {
 func TestApplyKilled(t *testing.T) {
 	t.Parallel()
 	c := kafkatest.Start(t)
-	c.CreateTopic("raw.web.clicked", 2, map[string]string{"cleanup.policy": "compact"})
+	policy := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
+	if _, err := c.Admin().CreateTopic(context.Background(), 2, 3, policy, "raw.web.clicked"); err != nil {
+		t.Fatal(err)
+	}
 	config := topic("raw.web.clicked", 2, `config = { "cleanup.policy" = "compact" }`)
 	accept(t,
 		resource.TestStep{Config: on(c, strings.Replace(config, "compact", "delete", 1)), PlanOnly: true, ExpectError: flexible("Topic exists already")},

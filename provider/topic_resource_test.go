@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func TestTopicLifecycle(t *testing.T) {
   config    = { "cleanup.policy" = "compact, delete", "min.insync.replicas" = "2" }`)
 	second := topic("raw.checkout.order-placed", 6, `
   retention = "30d"
-  config    = { "cleanup.policy" = "compact, delete", "compression.type" = "zstd" }`)
+  config    = { "cleanup.policy" = "compact,delete", "compression.type" = "zstd" }`)
 	accept(t,
 		resource.TestStep{
 			Config: on(c, first),
@@ -52,7 +53,7 @@ func TestTopicLifecycle(t *testing.T) {
 				statecheck.ExpectKnownValue(testTopic, tfjsonpath.New("topic_id"), knownvalue.StringRegexp(regexp.MustCompile(`^[0-9a-f-]{36}$`))),
 			},
 			Check: brokersHave(c, "raw.checkout.order-placed", 3, map[string]string{
-				"retention.ms": "604800000", "cleanup.policy": "compact, delete", "min.insync.replicas": "2",
+				"retention.ms": "604800000", "cleanup.policy": "compact,delete", "min.insync.replicas": "2",
 			}),
 		},
 		resource.TestStep{
@@ -66,7 +67,7 @@ func TestTopicLifecycle(t *testing.T) {
 				PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(testTopic, plancheck.ResourceActionUpdate)},
 			},
 			Check: brokersHave(c, "raw.checkout.order-placed", 6, map[string]string{
-				"retention.ms": "2592000000", "cleanup.policy": "compact, delete", "compression.type": "zstd",
+				"retention.ms": "2592000000", "cleanup.policy": "compact,delete", "compression.type": "zstd",
 				"segment.ms": "3600000", "leader.replication.throttled.replicas": "*",
 			}),
 		},
@@ -86,7 +87,7 @@ func TestTopicLifecycle(t *testing.T) {
 			PreConfig: func() { setTopicConfig(t, c, "raw.checkout.order-placed", "retention.ms", "1000") },
 			Config:    on(c, second),
 			Check: brokersHave(c, "raw.checkout.order-placed", 6, map[string]string{
-				"retention.ms": "2592000000", "cleanup.policy": "compact, delete", "compression.type": "zstd",
+				"retention.ms": "2592000000", "cleanup.policy": "compact,delete", "compression.type": "zstd",
 			}),
 		},
 	)
@@ -186,7 +187,7 @@ func brokersHave(c *kafkatest.Cluster, name string, partitions int, overrides ma
 				got[key] = value.value
 			}
 		}
-		if fmt.Sprint(got) != fmt.Sprint(overrides) {
+		if !maps.EqualFunc(got, overrides, sameList) {
 			return fmt.Errorf("topic %s has %v, want %v", name, got, overrides)
 		}
 		return nil

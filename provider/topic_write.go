@@ -69,7 +69,7 @@ func (r *topicResource) adopt(ctx context.Context, plan topicModel) (topicInfo, 
 func (m topicModel) describes(info topicInfo, config map[string]configValue) bool {
 	return info.partitions == m.Partitions.ValueInt64() &&
 		(m.replicas() < 0 || info.replicationFactor == int64(m.replicas())) &&
-		maps.Equal(topicOverrides(config), m.desired())
+		maps.EqualFunc(topicOverrides(config), m.desired(), sameList)
 }
 
 // awaitLeaders looks at the topic until it has leaders or the wait is over. What

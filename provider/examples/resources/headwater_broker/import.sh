@@ -1,1 +1,1 @@
-terraform import headwater_broker.four 4
+terraform import headwater_broker.seven 7

@@ -1,5 +1,5 @@
-resource "headwater_broker" "four" {
-  node_id              = 4
+resource "headwater_broker" "seven" {
+  node_id              = 7
   rack                 = "b" # asserted: a broker in another rack is an error
   registration_timeout = "10m"
 
