@@ -44,7 +44,7 @@ unit: ## Go tests of everything but test/, with the race detector
 	go test $(RACE) -timeout 8m $(UNIT)
 
 flow: build ## the whole platform end to end, by terratest
-	go test -timeout 8m -v ./test/
+	go test -timeout 9m -parallel 3 ./test/
 
 modules: build ## terraform test of each module
 	@for m in modules/*/; do echo "terraform test: $$m"; $(TERRAFORM) -chdir=$$m init -backend=false -input=false >/dev/null && $(TERRAFORM) -chdir=$$m test; done
