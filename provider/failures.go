@@ -49,8 +49,8 @@ func (r *reported) first(topic string) bool {
 func (i *instance) fail(diags *diag.Diagnostics, summary string, err error) {
 	if away := i.unreachable(err); away != nil {
 		diags.AddError(summary+": Kafka cannot be reached", fmt.Sprintf(
-			"No broker of %s answers: %s.\n\nNothing was written. Check that the cluster runs and that the provider's bootstrap_servers "+
-				"(or HEADWATER_BOOTSTRAP_SERVERS), tls and sasl are right, then run the same command again.",
+			"No broker of %s answers: %s.\n\nCheck that the cluster runs and that the provider's bootstrap_servers "+
+				"(or HEADWATER_BOOTSTRAP_SERVERS), tls and sasl are right, then run the same command again: it goes on where this one stopped.",
 			strings.Join(away.servers, ", "), cause(away.cause)))
 		return
 	}
@@ -60,7 +60,7 @@ func (i *instance) fail(diags *diag.Diagnostics, summary string, err error) {
 // failPlan is fail for reads and plans. A cluster that cannot be reached refuses
 // the whole plan, so the first resource says it and the others keep their state.
 func (i *instance) failPlan(diags *diag.Diagnostics, summary string, err error) {
-	if i.unreachable(err) != nil && !i.reported.first("unreachable") {
+	if (i.unreachable(err) != nil || errors.Is(err, errNoBrokers)) && !i.reported.first("unreachable") {
 		return
 	}
 	i.fail(diags, summary, err)

@@ -42,6 +42,9 @@ type clusterClient struct {
 	raw *kgo.Client
 }
 
+// errNoBrokers is the answer to whoever needs Kafka when no broker is configured.
+var errNoBrokers = errors.New("no broker is configured: set bootstrap_servers in the provider block or HEADWATER_BOOTSTRAP_SERVERS")
+
 func newInstance(set settings) *instance {
 	inst := &instance{settings: set}
 	// A load is a few requests, each with its own timeout inside the client.
@@ -85,7 +88,7 @@ func (i *instance) makeClient() (*clusterClient, error) {
 			return
 		}
 		if len(i.kafka.BootstrapServers) == 0 {
-			i.err = errors.New("no broker is configured: set bootstrap_servers in the provider block or HEADWATER_BOOTSTRAP_SERVERS")
+			i.err = errNoBrokers
 			return
 		}
 		raw, err := i.kafka.Client(
