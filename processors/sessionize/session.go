@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -115,14 +114,17 @@ func (s *session) record(now time.Time) *aggregates.Session {
 	return r
 }
 
-const minTime = math.MinInt64
+// The state's keys begin with what they are about.
+const (
+	spaceSession = 's' // + customer, start: session
+	spaceStarts  = 'i' // + customer: when the customer's sessions start
+)
 
-// key orders a customer's sessions by their start. The customer's length comes
-// first, so that no customer's keys lie between another's.
+// key is where the customer's session of that start stands.
 func key(customer string, start int64) []byte {
-	k := binary.AppendUvarint(make([]byte, 0, len(customer)+12), uint64(len(customer)))
+	k := append(make([]byte, 0, len(customer)+9), spaceSession)
 	k = append(k, customer...)
-	return binary.BigEndian.AppendUint64(k, uint64(start)^1<<63) //nolint:gosec // the sign bit is flipped so that times sort
+	return binary.BigEndian.AppendUint64(k, uint64(start)) //nolint:gosec // kept bit by bit
 }
 
 // encode writes what decode reads. The time that is due comes first: it is asked
@@ -148,10 +150,10 @@ func decodeDue(value []byte) int64 {
 }
 
 func decode(k, value []byte) session {
-	n, size := binary.Uvarint(k)
+	split := len(k) - 8
 	s := session{
-		customer: string(k[size : size+int(n)]),                           //nolint:gosec // a length that key wrote
-		start:    int64(binary.BigEndian.Uint64(k[size+int(n):]) ^ 1<<63), //nolint:gosec // the reverse of key
+		customer: string(k[1:split]),
+		start:    int64(binary.BigEndian.Uint64(k[split:])), //nolint:gosec // kept bit by bit
 		due:      decodeDue(value), state: state(value[8]), id: id(value[9:25]),
 	}
 	b := value[25:]

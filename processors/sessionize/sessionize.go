@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"headwater.internal/platform/processors/internal/stream"
@@ -60,6 +61,7 @@ func (r rule) Apply(tx *stream.Tx, in *stream.Input) stream.Verdict {
 	merged.updated = tx.Clock().UnixMilli()
 	merged.due = r.finalAt(merged)
 	tx.Put(key(merged.customer, merged.start), merged.encode())
+	noteStart(tx, merged.customer, merged.start)
 	return stream.Applied
 }
 
@@ -68,15 +70,18 @@ func (r rule) Apply(tx *stream.Tx, in *stream.Input) stream.Verdict {
 // the one that starts before the event and the one after it can be near.
 func (r rule) touched(tx *stream.Tx, customer string, at int64) []session {
 	gap := r.gap.Milliseconds()
+	starts := readStarts(tx, customer)
+	next, _ := slices.BinarySearch(starts, at+1)
 	near := make([]session, 0, 2)
-	if k, value := tx.Last(key(customer, minTime), key(customer, at+1)); k != nil {
-		if s := decode(k, value); s.end+gap >= at {
+	if next > 0 {
+		k := key(customer, starts[next-1])
+		if s := decode(k, tx.Get(k)); s.end+gap >= at {
 			near = append(near, s)
 		}
 	}
-	for k, value := range tx.Scan(key(customer, at+1), key(customer, at+gap+1)) {
-		near = append(near, decode(k, value))
-		break
+	if next < len(starts) && starts[next] <= at+gap {
+		k := key(customer, starts[next])
+		near = append(near, decode(k, tx.Get(k)))
 	}
 	return near
 }
@@ -87,6 +92,7 @@ func (r rule) remove(tx *stream.Tx, touched []session, at int64) {
 	for i, s := range touched {
 		if i > 0 || at < s.start {
 			tx.Delete(key(s.customer, s.start))
+			forgetStart(tx, s.customer, s.start)
 		}
 	}
 }
@@ -96,7 +102,10 @@ func (r rule) finalAt(s session) int64 {
 }
 
 // Due is when the session becomes final, is dropped or is forgotten.
-func (r rule) Due(_, value []byte) (time.Time, bool) {
+func (r rule) Due(k, value []byte) (time.Time, bool) {
+	if k[0] != spaceSession {
+		return time.Time{}, false
+	}
 	return time.UnixMilli(decodeDue(value)), true
 }
 
@@ -113,6 +122,7 @@ func (r rule) Wake(tx *stream.Tx, k, value []byte) {
 		s.due = tx.Clock().Add(r.memory).UnixMilli()
 	case dropped:
 		tx.Delete(k)
+		forgetStart(tx, s.customer, s.start)
 		return
 	}
 	tx.Put(k, s.encode())
@@ -120,7 +130,7 @@ func (r rule) Wake(tx *stream.Tx, k, value []byte) {
 
 // Seal publishes the sessions that changed.
 func (r rule) Seal(tx *stream.Tx) {
-	for k, value := range tx.Changed(nil) {
+	for k, value := range tx.Changed([]byte{spaceSession}) {
 		s := decode(k, value)
 		if s.state != dropped {
 			tx.Upsert(aggregates.SessionTopic, []byte(s.id.String()), s.record(tx.Clock()))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -15,7 +16,11 @@ const (
 	storeFormat = 1 // of the directory: spaces, local meta
 
 	memTableBytes = 4 << 20 // small: a task holds one store per partition
-	cacheBytes    = 4 << 20
+	cacheBytes    = 64 << 20
+
+	// indexBlockBytes keeps a table's index in one block: two levels of it would
+	// cost each look-up another block.
+	indexBlockBytes = 256 << 10
 
 	// maxStoreAge bounds how long a directory may lie idle and still be caught up
 	// from the changelog. It must stay below the topic's delete.retention.ms
@@ -30,6 +35,10 @@ type store struct {
 	dir   string
 	local localMeta
 }
+
+// blockCache is shared by all stores of the process: partitions differ in what
+// they need.
+var blockCache = sync.OnceValue(func() *pebble.Cache { return pebble.NewCache(cacheBytes) })
 
 // localMeta says what a directory holds. It is written in the batch that it
 // speaks of.
@@ -67,11 +76,12 @@ func openStore(fs vfs.FS, dir string) (*store, error) {
 		FS:                 fs,
 		FormatMajorVersion: pebble.FormatValueSeparation,
 		MemTableSize:       memTableBytes,
-		CacheSize:          cacheBytes,
+		Cache:              blockCache(),
 		Logger:             quiet{},
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		opts.Levels[i].IndexBlockSize = indexBlockBytes
 	}
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
