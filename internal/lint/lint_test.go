@@ -130,6 +130,7 @@ var mayImport = []struct {
 	imports []string
 }{
 	{"provider/", []string{"internal/kafka", "internal/cluster", "internal/schema", "internal/supervisor"}},
+	{"processors/internal/stream/streamtest/", []string{"processors/internal", "internal/event", "schemas"}},
 	{"processors/internal/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor"}},
 	{"processors/collect/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor", "processors/internal"}},
 	{"processors/", []string{"processors/internal", "internal/event", "internal/schema", "schemas"}},

@@ -8,6 +8,7 @@ variables {
     processors      = ["collect", "refine"]
     teams           = ["analytics", "checkout"]
     sizes = {
+      keyed    = { partitions = 12, replication_factor = 3, min_insync_replicas = 2 }
       standard = { partitions = 6, replication_factor = 3, min_insync_replicas = 2 }
     }
   }
@@ -159,6 +160,14 @@ run "an_unknown_size" {
   command = plan
   variables {
     size = "huge"
+  }
+  expect_failures = [var.size]
+}
+
+run "a_raw_event_larger_than_refine_s_state" {
+  command = plan
+  variables {
+    size = "keyed"
   }
   expect_failures = [var.size]
 }
