@@ -16,7 +16,7 @@ const (
 	envStateDir = "HEADWATER_STATE_DIR"           // shared by the tasks of a deployment
 	envHTTP     = "HEADWATER_HTTP_ADDRESS"        // host:port of /healthz, /readyz, /metrics
 	envRegistry = "HEADWATER_SCHEMA_REGISTRY_URL" // schema registry
-	envCommit   = "HEADWATER_COMMIT_INTERVAL"     // optional, e.g. 30ms
+	envCommit   = "HEADWATER_COMMIT_INTERVAL"     // optional, e.g. 20ms
 )
 
 // environment is how one task was started.
