@@ -93,7 +93,7 @@ func portsFree(ctx context.Context, from, to int) bool {
 // command prepares a call of the command line against this platform.
 func (p *platform) command(args ...string) *exec.Cmd {
 	args = append(args, "--data-dir", p.dir, "--port-base", fmt.Sprint(p.portBase))
-	cmd := exec.Command(headwater(p.t), args...) //nolint:noctx // bounded by the test's own time limit
+	cmd := exec.Command(headwater(p.t), args...)
 	cmd.Dir = ".."
 	return cmd
 }
@@ -120,9 +120,9 @@ func (p *platform) try(args ...string) (string, error) {
 }
 
 // up starts the platform and applies the source tree to it, without the sample.
-func (p *platform) up(args ...string) string {
+func (p *platform) up() string {
 	p.t.Helper()
-	return p.run(append([]string{"up", "--source", p.source}, args...)...)
+	return p.run("up", "--source", p.source)
 }
 
 // status is what `headwater status --json` says.

@@ -43,9 +43,9 @@ type imported struct {
 	Refused      int64 `json:"refused"`
 }
 
-func (p *platform) importFile(mapping, file string, args ...string) imported {
+func (p *platform) importFile(mapping, file string) imported {
 	p.t.Helper()
-	out := p.run(append([]string{"import", "--json", "--mapping", mapping, file}, args...)...)
+	out := p.run("import", "--json", "--mapping", mapping, file)
 	var result imported
 	if err := json.Unmarshal([]byte(out), &result); err != nil {
 		p.t.Fatalf("%v in %s", err, out)
