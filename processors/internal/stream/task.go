@@ -63,6 +63,10 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 	if err != nil {
 		return nil, err
 	}
+	// The client joins the group in the background as soon as it is made: its
+	// callbacks wait until the task is whole.
+	t.group.mu.Lock()
+	defer t.group.mu.Unlock()
 	t.session, err = kgo.NewGroupTransactSession(append(own, t.options(env.logger)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("make client of %s: %w", spec.Name, err)
