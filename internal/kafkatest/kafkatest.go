@@ -1,7 +1,8 @@
 // Package kafkatest starts throwaway Kafka clusters for tests. By default that is
-// franz-go's in-process fake with six brokers; with KAFKA_BROKERS set, the same
-// tests run against the cluster named there, and those that need to steer the
-// cluster itself are skipped. Only tests import it.
+// franz-go's in-process fake with six brokers. With HEADWATER_TEST_KAFKA=apache
+// the same tests run against real Apache Kafka that it starts, and with
+// KAFKA_BROKERS set against the cluster named there; those that need to steer
+// the fake itself are skipped then. Only tests import it.
 package kafkatest
 
 import (
@@ -19,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"headwater.internal/platform/internal/apache"
 	"headwater.internal/platform/internal/kafka"
 )
 
@@ -26,6 +28,10 @@ import (
 // instead of the fake. The other HEADWATER_* variables of
 // [kafka.FromEnvironment] then say how to reach them.
 const EnvBrokers = "KAFKA_BROKERS"
+
+// EnvKafka chooses the cluster: "apache" starts real brokers, which needs Java 17
+// and, once, Maven. Empty is the fake.
+const EnvKafka = "HEADWATER_TEST_KAFKA"
 
 // Brokers is how many brokers the fake has: the platform's own number.
 const Brokers = 6
@@ -36,13 +42,15 @@ type Cluster struct {
 
 	tb   testing.TB
 	opts []kfake.Opt
-	fake *kfake.Cluster // nil on a real cluster
+	fake *kfake.Cluster  // nil on a real cluster
+	real *apache.Cluster // nil on the fake, and on a cluster that KAFKA_BROKERS names
 
 	mu     sync.Mutex
 	counts map[string]int
 }
 
-// Option changes how the fake is started. A real cluster is as it is.
+// Option changes how the cluster is started. One that KAFKA_BROKERS names is as it
+// is, and real brokers always enforce ACLs and keep their data.
 type Option func(*options)
 
 type options struct {
@@ -60,7 +68,8 @@ func WithSASL(user, password string) Option {
 // WithACLs makes the brokers enforce ACLs. It needs [WithSASL].
 func WithACLs() Option { return func(o *options) { o.acls = true } }
 
-// WithBrokers sets the number of brokers.
+// WithBrokers sets the number of brokers. Real ones are three, unless more are
+// asked for.
 func WithBrokers(n int) Option { return func(o *options) { o.brokers = n } }
 
 // Durable keeps data on disk, so that [Cluster.Stop] and [Cluster.Restart] lose
@@ -70,11 +79,22 @@ func Durable() Option { return func(o *options) { o.durable = true } }
 // Start starts a cluster that ends with the test.
 func Start(tb testing.TB, opts ...Option) *Cluster {
 	tb.Helper()
-	o := options{brokers: Brokers}
+	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
 	c := &Cluster{tb: tb, counts: map[string]int{}}
+	switch kind := os.Getenv(EnvKafka); kind {
+	case "":
+	case "apache":
+		c.startReal(o)
+		return c
+	default:
+		tb.Fatalf("%s is %q: leave it empty or say apache", EnvKafka, kind)
+	}
+	if o.brokers == 0 {
+		o.brokers = Brokers
+	}
 	if servers := kafka.SplitServers(os.Getenv(EnvBrokers)); len(servers) > 0 {
 		tb.Setenv(kafka.EnvBootstrapServers, os.Getenv(EnvBrokers))
 		config, err := kafka.FromEnvironment()
@@ -121,15 +141,19 @@ func (c *Cluster) start() {
 func (c *Cluster) Fake() *kfake.Cluster {
 	c.tb.Helper()
 	if c.fake == nil {
-		c.tb.Skip("needs the fake cluster, and " + EnvBrokers + " names a real one")
+		c.tb.Skip("needs the fake cluster, and this one is real")
 	}
 	return c.fake
 }
 
-// Stop takes all brokers away. Connections break and dials are refused.
+// Stop takes all brokers away, as a power cut would. Connections break and dials
+// are refused.
 func (c *Cluster) Stop() {
 	if c.fake != nil {
 		c.fake.Close()
+	}
+	if c.real != nil {
+		c.real.KillAll()
 	}
 }
 
@@ -137,6 +161,12 @@ func (c *Cluster) Stop() {
 // come back empty.
 func (c *Cluster) Restart() {
 	c.tb.Helper()
+	if c.real != nil {
+		if err := c.real.StartAll(context.Background()); err != nil {
+			c.tb.Fatalf("restart the brokers: %v", err)
+		}
+		return
+	}
 	var ports []int
 	for _, address := range c.Config.BootstrapServers {
 		ports = append(ports, portOf(c.tb, address))
@@ -191,6 +221,7 @@ func (c *Cluster) CreateTopic(name string, partitions int32, config map[string]s
 	if _, err := c.Admin().CreateTopic(context.Background(), partitions, -1, values, name); err != nil {
 		c.tb.Fatalf("create topic %q: %v", name, err)
 	}
+	c.settle(name, true)
 }
 
 // DeleteTopic deletes a topic behind the back of whatever is tested.
@@ -199,6 +230,7 @@ func (c *Cluster) DeleteTopic(name string) {
 	if _, err := c.Admin().DeleteTopic(context.Background(), name); err != nil {
 		c.tb.Fatalf("delete topic %q: %v", name, err)
 	}
+	c.settle(name, false)
 }
 
 // Produce writes one record with the value to the topic and waits until it is
