@@ -31,6 +31,7 @@ type task struct {
 
 	session *kgo.GroupTransactSession
 	client  *kgo.Client
+	outputs *kgo.Client // the same but in the control of unsafe.go
 	admin   *kadm.Client
 	group   *group
 	ids     atomic.Pointer[map[string]kadm.TopicID] // of the inputs
@@ -73,6 +74,9 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 	}
 	t.client = t.session.Client()
 	t.admin = kadm.NewClient(t.client)
+	if t.outputs, err = t.writer(cfg); err != nil {
+		return nil, err
+	}
 	waker, _ := rule.(Waker)
 	r := &restorer{
 		cfg: cfg, admin: t.admin, spec: spec, waker: waker, dir: env.stateDir, task: env.task, metrics: t.metrics, log: t.log,

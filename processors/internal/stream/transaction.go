@@ -82,7 +82,7 @@ func (t *task) begin() error {
 
 // send gives the client a record of the open transaction.
 func (t *task) send(r *kgo.Record) {
-	t.session.Produce(context.Background(), r, func(r *kgo.Record, err error) {
+	t.outputs.Produce(context.Background(), r, func(r *kgo.Record, err error) {
 		t.open.mu.Lock()
 		defer t.open.mu.Unlock()
 		switch {
@@ -148,7 +148,7 @@ func (t *task) prepare(ctx context.Context) (kgo.TransactionEndTry, error) {
 	if err := t.faultAt("flushing"); err != nil {
 		return kgo.TryAbort, err
 	}
-	if err := t.client.Flush(ctx); err != nil {
+	if err := t.outputs.Flush(ctx); err != nil {
 		return kgo.TryAbort, fmt.Errorf("write outputs: %w", err)
 	}
 	t.open.mu.Lock()
@@ -337,6 +337,9 @@ func (t *task) drain(ctx context.Context) error {
 func (t *task) close() error {
 	t.group.stop()
 	t.client.CloseAllowingRebalance()
+	if t.outputs != t.client {
+		t.outputs.Close()
+	}
 	t.group.pending.Wait()
 	news, _ := t.group.settle()
 	var errs []error
