@@ -2,10 +2,10 @@ package apache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -105,11 +105,10 @@ func (p *process) terminate(ctx context.Context, timeout time.Duration) error {
 
 // failure says how a process ended that should run, with its last words.
 func (p *process) failure() error {
-	printed, err := os.ReadFile(p.output)
-	logged, logErr := os.ReadFile(p.log)
-	if logErr != nil {
-		logged = nil // it died before it logged
+	words := ""
+	for _, file := range slices.Compact([]string{p.output, p.log}) {
+		text, _ := os.ReadFile(file) // it may have died before it logged
+		words += string(text)
 	}
-	return errors.Join(fmt.Errorf("%s ended (%s); its log is %s, and ends:\n%s",
-		p.name, p.cmd.ProcessState, p.log, lastLines(string(printed)+string(logged), 12)), err)
+	return fmt.Errorf("%s ended (%s); its log is %s, and ends:\n%s", p.name, p.cmd.ProcessState, p.log, lastLines(words, 12))
 }
