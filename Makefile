@@ -20,7 +20,7 @@ PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard proce
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$)
 
-.PHONY: help up down clean test check build lint fmt fmt-check generate generate-check unit flow modules plan
+.PHONY: help up down clean test check build lint fmt fmt-check generate generate-check unit flow modules plan bench
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ flow: build ## the whole platform end to end, by terratest
 
 modules: build ## terraform test of each module
 	@for m in modules/*/; do echo "terraform test: $$m"; $(TERRAFORM) -chdir=$$m init -backend=false -input=false >/dev/null && $(TERRAFORM) -chdir=$$m test; done
+
+bench: build ## measure speed and latency against the limit (about 25 minutes; see docs/benchmarks.md)
+	@go build -o build/tools/bench ./bench
+	@build/tools/bench $(BENCH)
 
 check: fmt-check lint generate-check test ## everything CI runs, in its order
 
