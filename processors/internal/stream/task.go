@@ -41,6 +41,7 @@ type task struct {
 	parts    map[int32]*partition
 	position map[topicPartition]int64 // next offset to come
 	patience patience
+	pace     pace
 	input    Input
 
 	open    transaction
@@ -159,7 +160,7 @@ func (t *task) poll(ctx context.Context) kgo.Fetches {
 	begun := time.Now()
 	pollCtx, cancel := context.WithDeadline(ctx, begun.Add(wait))
 	defer cancel()
-	fetches := t.session.PollRecords(pollCtx, t.limits.MaxRecords)
+	fetches := t.session.PollRecords(pollCtx, t.pace.records(t.limits))
 	t.waited += time.Since(begun)
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
@@ -170,6 +171,8 @@ func (t *task) poll(ctx context.Context) kgo.Fetches {
 }
 
 func (t *task) applyAll(fetches kgo.Fetches) (again string, err error) {
+	begun := time.Now()
+	defer func() { t.pace.took(fetches.NumRecords(), time.Since(begun)) }()
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		if len(f.Records) == 0 || err != nil || again != "" {
 			return

@@ -1,0 +1,39 @@
+package stream
+
+import "time"
+
+// pace bounds how many records one poll takes. They all end up in one
+// transaction, which the broker aborts when it takes too long: a rule that waits
+// 20 ms for something would need 100 s for [Limits.MaxRecords] records, and so
+// for ever. A fast rule never meets the bound.
+type pace struct {
+	known     bool
+	perRecord time.Duration // of the last poll
+	last      int           // records that the last poll was allowed
+}
+
+const (
+	paceFirst  = 16 // records of a task's first poll, when nothing is known
+	paceGrowth = 8  // most by which one poll may be larger than the one before
+)
+
+// records is how many the next poll may take: a tenth of the transaction timeout
+// of work.
+func (p *pace) records(l Limits) int {
+	if p.last == 0 {
+		p.last = paceFirst
+	}
+	if p.known {
+		budget := l.TransactionTimeout / 10
+		p.last = min(int(budget/max(p.perRecord, 1)), p.last*paceGrowth)
+	}
+	p.last = max(min(p.last, l.MaxRecords), 1)
+	return p.last
+}
+
+// took learns from n records that took d.
+func (p *pace) took(n int, d time.Duration) {
+	if n > 0 {
+		p.known, p.perRecord = true, d/time.Duration(n)
+	}
+}
