@@ -16,7 +16,7 @@ import (
 // says must be what the file holds.
 func TestBundledSample(t *testing.T) {
 	schemas := map[string]*event.Schema{}
-	unseen := map[string]bool{}
+	domains := map[string]bool{} // that the sample has not shown yet
 	for _, s := range sources(t) {
 		if tiers[s.domain] {
 			continue
@@ -26,7 +26,7 @@ func TestBundledSample(t *testing.T) {
 			t.Fatalf("%s: %v", s.path, err)
 		}
 		schemas[s.domain+"."+s.name] = compiled
-		unseen[s.domain+"."+s.name] = true
+		domains[s.domain] = true
 	}
 	seen, repeated := map[string]string{}, 0
 	var refused []string
@@ -45,7 +45,8 @@ func TestBundledSample(t *testing.T) {
 			refused = append(refused, reason)
 			continue
 		}
-		delete(unseen, e.Type)
+		domain, _, _ := strings.Cut(e.Type, ".")
+		delete(domains, domain)
 		if before, again := seen[e.Source+e.ID]; again && before == line {
 			repeated++
 		} else if again {
@@ -57,8 +58,8 @@ func TestBundledSample(t *testing.T) {
 	if diff := cmp.Diff(want, refused); diff != "" {
 		t.Errorf("refused (-want +got):\n%s", diff)
 	}
-	if repeated != 10 || len(unseen) > 0 {
-		t.Errorf("%d events are repeated, want 10; the sample lacks %v", repeated, unseen)
+	if repeated != 10 || len(domains) > 0 {
+		t.Errorf("%d events are repeated, want 10; the sample shows nothing of %v", repeated, domains)
 	}
 	t.Logf("%d different events are accepted", len(seen))
 }

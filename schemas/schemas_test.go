@@ -146,6 +146,10 @@ func checkRefused(t *testing.T, schema *event.Schema, sample string) {
 		t.Errorf("%s: %v", sample, err)
 		return
 	}
+	if want.Data == nil || want.Rule == "" {
+		t.Errorf(`%s: write {"data": <the event's data>, "pointer": "/member", "rule": "required"}: what is sent, and where and why it is refused`, sample)
+		return
+	}
 	_, violations := schema.EncodeJSON(nil, jsontext.Value(want.Data))
 	if len(violations) != 1 || violations[0].Pointer != want.Pointer || violations[0].Rule != want.Rule {
 		t.Errorf("%s: want one violation of %q at %q, got %v", sample, want.Rule, want.Pointer, violations)
