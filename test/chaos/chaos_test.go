@@ -1,0 +1,134 @@
+// Package chaos kills, stops and moves the real processors while events pass
+// through them, and holds what they wrote against a model that shares no code
+// with them. It is a test only; nobody imports it.
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// settings of one run. Seed, events and faults come from HEADWATER_CHAOS_SEED,
+// HEADWATER_CHAOS_EVENTS and HEADWATER_CHAOS_FAULTS.
+type settings struct {
+	seed           uint64
+	events, faults int
+	platformKills  int // of the faults
+	rate           int // records per second
+	unsafe         bool
+}
+
+// Enough for every kind of fault, in the time that `make test` has.
+const (
+	shortEvents = 20_000
+	shortFaults = 10
+)
+
+// eventsPerSecond leaves a machine of two cores room to catch up after faults.
+const eventsPerSecond = 2_500
+
+func (s settings) duration() time.Duration {
+	return time.Duration(s.events) * time.Second / time.Duration(s.rate)
+}
+
+func (s settings) replay() string {
+	return fmt.Sprintf("HEADWATER_CHAOS_SEED=%d HEADWATER_CHAOS_EVENTS=%d HEADWATER_CHAOS_FAULTS=%d", s.seed, s.events, s.faults)
+}
+
+func readSettings(t *testing.T) settings {
+	t.Helper()
+	s := settings{
+		seed:   number(t, "HEADWATER_CHAOS_SEED", rand.Uint64N(1_000_000)),
+		events: int(number(t, "HEADWATER_CHAOS_EVENTS", shortEvents)),
+		faults: int(number(t, "HEADWATER_CHAOS_FAULTS", shortFaults)),
+		rate:   eventsPerSecond,
+	}
+	s.platformKills = min(1+s.faults/40, 5)
+	return s
+}
+
+func number(t *testing.T, name string, fallback uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return fallback
+	}
+	n, err := strconv.ParseUint(text, 10, 62)
+	if err != nil {
+		t.Fatalf("%s is %q: write a number", name, text)
+	}
+	return n
+}
+
+// Exactly once holds under faults: nothing is lost or doubled, the order per
+// customer and type stays, and every session and count is what a single thread
+// computes from the accepted events.
+func TestChaos(t *testing.T) {
+	s := readSettings(t)
+	t.Logf("seed %d, %d events in %s, %d faults; to replay: %s", s.seed, s.events, s.duration(), s.faults, s.replay())
+	r := runChaos(t, s)
+	if r.faults < s.faults {
+		t.Errorf("%d faults were injected, expected %d", r.faults, s.faults)
+	}
+	for _, line := range r.damage.lines() {
+		t.Error(line)
+	}
+	if t.Failed() {
+		t.Logf("to replay: %s", s.replay())
+	}
+}
+
+// The negative control: with transactions switched off the same checker finds
+// damage. Without this a checker that looks at nothing would pass too.
+func TestCheckerFindsDamage(t *testing.T) {
+	s := readSettings(t)
+	s.events, s.faults, s.platformKills, s.unsafe = 15_000, 15, 0, true
+	t.Logf("seed %d, transactions off", s.seed)
+	r := runChaos(t, s)
+	for _, line := range r.damage.lines() {
+		t.Log(line)
+	}
+	if r.damage.of(lost, doubled) == 0 {
+		t.Error("no event was lost or doubled with transactions switched off: the checker is blind, or the switch is")
+	}
+	if r.damage.of(wrongSession) == 0 || r.damage.of(wrongCount) == 0 {
+		t.Error("every session or every count is right with transactions switched off: the checker is blind, or the switch is")
+	}
+}
+
+// result is what a run leaves to judge.
+type result struct {
+	faults int
+	damage *damage
+}
+
+func runChaos(t *testing.T, s settings) result {
+	t.Helper()
+	began := time.Now()
+	p := startPlatform(t)
+	p.configure(s)
+	up := time.Since(began)
+
+	injector := newInjector(p, s)
+	fed := make(chan error, 1)
+	go func() { fed <- p.feed(t.Context(), s) }()
+	injector.run()
+	if err := <-fed; err != nil {
+		t.Fatal(err)
+	}
+	injector.release()
+	ran := time.Since(began)
+
+	o := p.observe()
+	o.awaitBalance(s)
+	balanced := time.Since(began)
+	d := check(o)
+	t.Logf("%s; up %s, faults %s, caught up %s, checked %s", injector, up.Round(time.Second),
+		(ran - up).Round(time.Second), (balanced - ran).Round(time.Second), (time.Since(began) - balanced).Round(time.Second))
+	t.Log(o)
+	return result{faults: injector.total(), damage: d}
+}
