@@ -32,7 +32,8 @@ const (
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(envParent); dir != "" {
-		os.Exit(beParent(dir))
+		beParent(dir)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -50,7 +51,7 @@ func options(t *testing.T) apache.Options {
 	t.Helper()
 	began := time.Now()
 	return apache.Options{
-		CacheDir: cacheDir(t), DataDir: t.TempDir(), Password: "admin-secret",
+		CacheDir: cacheDir(t), DataDir: t.TempDir(), Password: "admin-secret", QuickStart: true,
 		Progress: func(step string) { t.Logf("%6.2f s: %s", time.Since(began).Seconds(), step) },
 	}
 }
@@ -278,17 +279,16 @@ func TestProcessesEndWithTheirParent(t *testing.T) {
 }
 
 // beParent starts one broker, prints its process id and waits to be killed.
-func beParent(dir string) int {
+func beParent(dir string) {
 	c, err := apache.Start(context.Background(), apache.Options{
-		CacheDir: "../../build/apache", DataDir: dir, Password: "p", Brokers: 1, Combined: true,
+		CacheDir: "../../build/apache", DataDir: dir, Password: "p", Brokers: 1, Combined: true, QuickStart: true,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return
 	}
 	fmt.Println(c.PID(0))
 	time.Sleep(time.Minute)
-	return 1
 }
 
 // Someone without Java must read what to install, before anything is downloaded.

@@ -52,9 +52,9 @@ func (c classes) train(ctx context.Context, dir string, progress func(string)) e
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(data)
+	defer func() { _ = os.RemoveAll(data) }()
 	recording := classes{java: c.java, path: c.path, record: filepath.Join(data, "classes.jsa")}
-	options, err := Options{CacheDir: dir, DataDir: data, Brokers: 1, Combined: true, Open: true, Password: newID()}.withDefaults()
+	options, err := Options{CacheDir: dir, DataDir: data, Brokers: 1, Combined: true, Open: true, QuickStart: true, Password: newID()}.withDefaults()
 	if err != nil {
 		return err
 	}

@@ -204,7 +204,7 @@ func (c *Cluster) launch(n node) error {
 		"-Xms" + strconv.Itoa(heap/2) + "m", "-Xmx" + strconv.Itoa(heap) + "m",
 		"-Dlog4j2.configurationFile=" + filepath.Join(o.DataDir, "log4j2.xml"), "-Dheadwater.log=" + logs + ".log",
 	}
-	if !o.FullJIT {
+	if o.QuickStart {
 		flags = append(flags, "-XX:TieredStopAtLevel=1")
 	}
 	if err := c.classes.arguments(args, flags, "kafka.Kafka", config); err != nil {

@@ -95,7 +95,7 @@ func cached(ctx context.Context, cacheDir, name string, pom []byte, progress fun
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(temp) // gone by then when all went well
+	defer func() { _ = os.RemoveAll(temp) }() // gone by then when all went well
 	if err := resolve(ctx, pom, temp); err != nil {
 		return "", err
 	}

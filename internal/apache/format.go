@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,18 +30,22 @@ func (l layout) format(ctx context.Context, o Options, c classes) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	config, args := filepath.Join(dir, "server.properties"), filepath.Join(dir, "arguments")
-	blank := template
-	text := strings.Replace(l.properties(blank, o), "log.dirs="+filepath.Join(template.dir(o.DataDir), "data"), "log.dirs="+filepath.Join(dir, "data"), 1)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	elsewhere := o
+	elsewhere.Settings = maps.Clone(o.Settings)
+	if elsewhere.Settings == nil {
+		elsewhere.Settings = map[string]string{}
+	}
+	elsewhere.Settings["log.dirs"] = filepath.Join(dir, "data")
+	if err := os.WriteFile(config, []byte(l.properties(template, elsewhere)), 0o600); err != nil {
 		return err
 	}
 	credential, err := scramCredential(o.Username, o.Password)
 	if err != nil {
 		return err
 	}
-	flags := []string{"-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=error"}
+	flags := []string{"-Xmx128m", "-XX:TieredStopAtLevel=1"}
 	if err := c.arguments(args, flags, "kafka.tools.StorageTool", "format", "--cluster-id", l.ClusterID, "--config", config,
 		"--initial-controllers", l.voters(), "--add-scram", credential); err != nil {
 		return err

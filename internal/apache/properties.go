@@ -57,8 +57,7 @@ func (l layout) properties(n node, o Options) string {
 		"metadata.log.max.record.bytes.between.snapshots": "4194304",
 	}
 	for _, listener := range []string{listenerClient, listenerOpenSASL} {
-		p["listener.name."+strings.ToLower(listener)+".scram-sha-512.sasl.jaas.config"] =
-			"org.apache.kafka.common.security.scram.ScramLoginModule required;"
+		p["listener.name."+strings.ToLower(listener)+".scram-sha-512.sasl.jaas.config"] = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 	}
 	maps.Copy(p, replication(min(o.Brokers, 3)))
 	maps.Copy(p, n.place(o.Open))

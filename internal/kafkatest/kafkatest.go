@@ -175,6 +175,37 @@ func (c *Cluster) Restart() {
 	c.start()
 }
 
+// KillBroker ends one broker and returns when the others no longer count on it,
+// which takes real ones their session timeout of 9 s.
+func (c *Cluster) KillBroker(id int32) {
+	c.tb.Helper()
+	if c.real == nil {
+		if err := c.Fake().RemoveNode(id); err != nil {
+			c.tb.Fatalf("kill broker %d: %v", id, err)
+		}
+		return
+	}
+	if err := c.real.Kill(int(id)); err != nil {
+		c.tb.Fatal(err)
+	}
+	eventually(c.tb, func(ctx context.Context) error { return gone(ctx, c.Config, id) })
+}
+
+// RestartBroker brings back the broker that [Cluster.KillBroker] ended, on its
+// address and, unless it is a fake one, with its data.
+func (c *Cluster) RestartBroker(id int32) {
+	c.tb.Helper()
+	var err error
+	if c.real != nil {
+		err = c.real.Restart(context.Background(), int(id))
+	} else {
+		_, _, err = c.Fake().AddNode(id, portOf(c.tb, c.Config.BootstrapServers[id]))
+	}
+	if err != nil {
+		c.tb.Fatalf("restart broker %d: %v", id, err)
+	}
+}
+
 // ResetRequests forgets the requests counted so far.
 func (c *Cluster) ResetRequests() {
 	c.mu.Lock()

@@ -29,6 +29,27 @@ func TestRestartKeepsTopics(t *testing.T) {
 	}
 }
 
+// A broker that is away must look away to everyone, and come back as itself.
+func TestBrokerComesAndGoes(t *testing.T) {
+	c := kafkatest.Start(t)
+	brokers := func() int {
+		all, err := c.Admin().ListBrokers(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	before := brokers()
+	c.KillBroker(2)
+	if got := brokers(); got != before-1 {
+		t.Errorf("%d brokers of %d after one was killed", got, before)
+	}
+	c.RestartBroker(2)
+	if got := brokers(); got != before {
+		t.Errorf("%d brokers of %d after it came back", got, before)
+	}
+}
+
 // Request counts are what budgets in other tests stand on.
 func TestRequestsAreCounted(t *testing.T) {
 	c := kafkatest.Start(t, kafkatest.WithBrokers(1))

@@ -81,10 +81,10 @@ func (c *Cluster) borrow() {
 		<-pool.turn
 	})
 	if pool.failed != nil {
-		c.tb.Fatalf("start Kafka, which failed before: %v", pool.failed)
+		c.tb.Fatalf("start Kafka: it failed before: %v", pool.failed)
 	}
 	if pool.cluster == nil {
-		pool.failed = errors.New("it was given up") // should launch not return
+		pool.failed = errors.New("see the first test that needed it") // stays, should launch not return
 		pool.cluster = launch(c.tb, realBrokers)
 		pool.failed = nil
 	}
@@ -123,7 +123,7 @@ func launch(tb testing.TB, brokers int) *apache.Cluster {
 	}
 	began := time.Now()
 	cluster, err := apache.Start(context.Background(), apache.Options{
-		CacheDir: cache, DataDir: dir, Brokers: brokers, Combined: true, Open: true, Password: "admin-secret",
+		CacheDir: cache, DataDir: dir, Brokers: brokers, Combined: true, Open: true, QuickStart: true, Password: "admin-secret",
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -226,6 +226,25 @@ func shown(ctx context.Context, config kafka.Config, topic string, present bool)
 		}
 		return nil
 	})
+}
+
+// gone reports a broker that the cluster still counts on.
+func gone(ctx context.Context, config kafka.Config, id int32) error {
+	client, err := config.Client()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	cluster, err := kmsg.NewPtrDescribeClusterRequest().RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	for _, broker := range cluster.Brokers {
+		if broker.NodeID == id {
+			return fmt.Errorf("broker %d is still registered", id)
+		}
+	}
+	return nil
 }
 
 // everyBroker asks each broker that config names, by itself.

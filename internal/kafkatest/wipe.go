@@ -26,7 +26,7 @@ func wipe(ctx context.Context, cluster *apache.Cluster) error {
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	return errors.Join(
-		wipeTopics(ctx, admin, config), wipeGroups(ctx, admin), wipeACLs(ctx, client),
+		wipeTopics(ctx, admin, config), wipeGroups(ctx, admin, client), wipeACLs(ctx, client),
 		wipeUsers(ctx, admin), wipeQuotas(ctx, admin), wipeBrokerConfigs(ctx, admin),
 	)
 }
@@ -53,11 +53,20 @@ func wipeTopics(ctx context.Context, admin *kadm.Client, config kafka.Config) er
 	return nil
 }
 
-// wipeGroups deletes consumer groups; those that still have members would spoil
-// the next test, so that is an error.
-func wipeGroups(ctx context.Context, admin *kadm.Client) error {
+// wipeGroups deletes consumer groups, members that a test left in them too: a
+// group that lives on would take the next test's partitions.
+func wipeGroups(ctx context.Context, admin *kadm.Client, client *kgo.Client) error {
 	groups, err := admin.ListGroups(ctx)
 	if err != nil || len(groups) == 0 {
+		return err
+	}
+	described, err := admin.DescribeGroups(ctx, groups.Groups()...)
+	for _, group := range described {
+		if len(group.Members) > 0 {
+			err = errors.Join(err, expel(ctx, client, group))
+		}
+	}
+	if err != nil {
 		return err
 	}
 	deleted, err := admin.DeleteGroups(ctx, groups.Groups()...)
@@ -67,6 +76,25 @@ func wipeGroups(ctx context.Context, admin *kadm.Client) error {
 		}
 	}
 	return err
+}
+
+// expel makes a group's members leave it.
+func expel(ctx context.Context, client *kgo.Client, group kadm.DescribedGroup) error {
+	request := kmsg.NewPtrLeaveGroupRequest()
+	request.Group = group.Group
+	for _, member := range group.Members {
+		leaving := kmsg.NewLeaveGroupRequestMember()
+		leaving.MemberID, leaving.InstanceID = member.MemberID, member.InstanceID
+		request.Members = append(request.Members, leaving)
+	}
+	response, err := request.RequestWith(ctx, client)
+	if err == nil {
+		err = kerr.ErrorForCode(response.ErrorCode)
+	}
+	if err != nil {
+		return fmt.Errorf("remove the members of group %q: %w", group.Group, err)
+	}
+	return nil
 }
 
 func wipeACLs(ctx context.Context, client *kgo.Client) error {
