@@ -30,7 +30,9 @@ func (c *envCommand) Help() string {
 
 Example:
   eval "$(headwater env)"
-  cd environments/local && terraform init && terraform plan`
+  cd build/local/terraform/environments/local && terraform plan
+
+That folder, <data-dir>/terraform/environments/local, is the working copy of headwater up, with terraform's state; up and plan bring it up to date with the repository. In environments/local of the repository terraform begins with an empty state and would make everything a second time. The variables fit any other root with a state of its own.`
 }
 
 // Run is the command.

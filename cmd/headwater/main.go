@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -51,11 +52,20 @@ Start with:
 
 Each command explains itself: headwater up --help`
 
+// errorPrefix stands before every error on standard error.
+const errorPrefix = "headwater: "
+
+// asCalled makes the commands that a message names ones that work where the user
+// stands: under the name that this program was called by.
+func asCalled(text string) string {
+	return strings.ReplaceAll(text, "run headwater ", "run "+os.Args[0]+" ")
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "headwater:", err)
+		fmt.Fprintln(os.Stderr, errorPrefix+asCalled(err.Error()))
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called
 	}

@@ -93,4 +93,4 @@ func findRoot() string {
 }
 
 // errNotUp says that the platform was started once and does not run now.
-var errNotUp = errors.New("the platform is not up: run headwater up")
+var errNotUp = errors.New("the platform is down: run headwater up")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,46 +24,83 @@ const (
 )
 
 // ensurePlatform starts the platform unless it runs already, and waits until it
-// answers. A platform of another build is restarted: its data stays.
+// answers. A platform of another build, or asked to move to other ports, is
+// restarted: its data stays. Nothing is stopped before the ports are known to be
+// usable.
 func ensurePlatform(ctx context.Context, f placeFlags) (local.Place, local.Secrets, error) {
+	if err := checkPortBase(f.portBase()); err != nil {
+		return local.Place{}, local.Secrets{}, err
+	}
 	s := begin("platform", 0)
 	defer s.clear()
 	pid, err := local.RunningPID(f.DataDir)
 	if err != nil {
 		return local.Place{}, local.Secrets{}, err
 	}
+	var running local.Place
 	if pid != 0 {
 		place, secrets, err := waitForPlatform(ctx, f, func() error { return nil })
 		if err != nil {
 			return place, secrets, err
 		}
-		if place.Revision == local.Revision() && (f.PortBase == 0 || f.PortBase == place.PortBase) {
+		if place.Revision == local.Revision() && f.portBase() == place.PortBase {
 			s.done("runs already, process %d", pid)
 			return place, secrets, nil
 		}
-		if err := stopPlatform(ctx, f.DataDir, pid); err != nil {
-			return place, secrets, err
-		}
+		running = place
 	}
-	cmd, err := startPlatform(f)
-	if err != nil {
+	if err := checkPortsFree(ctx, f.portBase(), running); err != nil {
 		return local.Place{}, local.Secrets{}, err
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	place, secrets, err := waitForPlatform(ctx, f, func() error {
-		select {
-		case err := <-exited:
-			return fmt.Errorf("it ended (%w); its log, %s, ends:\n%s", orZero(err), platformLog(f.DataDir), lastLines(platformLog(f.DataDir), 10))
-		default:
-			return nil
+	if last, err := local.OpenPlace(f.DataDir); err == nil && last.PortBase != f.portBase() {
+		s.clear()
+		fmt.Printf("  %-12s moves from port base %d to %d: clients need the new addresses\n", s.name, last.PortBase, f.portBase())
+	}
+	if pid != 0 {
+		if err := stopPlatform(ctx, f.DataDir, pid); err != nil {
+			return running, local.Secrets{}, err
 		}
-	})
+	}
+	place, secrets, err := launchPlatform(ctx, f)
 	if err != nil {
 		return place, secrets, fmt.Errorf("start the platform: %w", err)
 	}
 	s.done("started, process %d: brokers %s to %d", place.PID, place.BootstrapServers[0], place.PortBase+1+local.Brokers)
 	return place, secrets, nil
+}
+
+// launchPlatform starts the platform's process and waits until it answers. The
+// error of one that ends says what it logged in this run.
+func launchPlatform(ctx context.Context, f placeFlags) (local.Place, local.Secrets, error) {
+	cmd, logged, err := startPlatform(f)
+	if err != nil {
+		return local.Place{}, local.Secrets{}, err
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+	return waitForPlatform(ctx, f, func() error {
+		select {
+		case err := <-exited:
+			return fmt.Errorf("it ended (%w): %s\n(its log is %s)", orZero(err), lastWords(platformLog(f.DataDir), logged), platformLog(f.DataDir))
+		default:
+			return nil
+		}
+	})
+}
+
+// lastWords is the error that a process ended with, else the end of what it wrote
+// behind offset.
+func lastWords(path string, offset int64) string {
+	text, err := os.ReadFile(path)
+	if err != nil || offset > int64(len(text)) {
+		return ""
+	}
+	text = text[offset:]
+	if at := bytes.LastIndex(text, []byte(errorPrefix)); at >= 0 {
+		return strings.TrimSpace(string(text[at+len(errorPrefix):]))
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return "\n" + strings.Join(lines[max(0, len(lines)-10):], "\n")
 }
 
 func orZero(err error) error {
@@ -75,31 +113,33 @@ func orZero(err error) error {
 func platformLog(dataDir string) string { return filepath.Join(dataDir, "logs", "platform.log") }
 
 // startPlatform runs headwater run in a session of its own, so that it outlives
-// the terminal.
-func startPlatform(f placeFlags) (*exec.Cmd, error) {
+// the terminal. logged is where its lines begin in the log.
+func startPlatform(f placeFlags) (cmd *exec.Cmd, logged int64, err error) {
 	program, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("start the platform: %w", err)
+		return nil, 0, err
 	}
 	path := platformLog(f.DataDir)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("start the platform: %w", err)
+		return nil, 0, err
 	}
-	if info, err := os.Stat(path); err == nil && info.Size() > 32<<20 {
-		_ = os.Rename(path, path+".1")
+	if info, err := os.Stat(path); err == nil {
+		if logged = info.Size(); logged > 32<<20 && os.Rename(path, path+".1") == nil {
+			logged = 0
+		}
 	}
 	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("start the platform: %w", err)
+		return nil, 0, err
 	}
 	defer log.Close()
-	cmd := exec.Command(program, "run", "--data-dir", f.DataDir, "--port-base", strconv.Itoa(f.portBase())) //nolint:noctx // it outlives this command
+	cmd = exec.Command(program, "run", "--data-dir", f.DataDir, "--port-base", strconv.Itoa(f.portBase())) //nolint:noctx // it outlives this command
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the platform: %w", err)
+		return nil, 0, err
 	}
-	return cmd, nil
+	return cmd, logged, nil
 }
 
 // waitForPlatform returns when the platform answers. check ends the wait early.

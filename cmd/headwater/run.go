@@ -19,6 +19,9 @@ func (c *runCommand) Help() string {
 
 // Run is the command.
 func (c *runCommand) Run(ctx context.Context) error {
+	if err := checkPortBase(c.portBase()); err != nil {
+		return err
+	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	platform, err := local.Start(c.DataDir, c.portBase(), logger)
 	if err != nil {

@@ -26,7 +26,7 @@ type statusCommand struct {
 
 // Help is shown under headwater status --help.
 func (c *statusCommand) Help() string {
-	return `Shows the addresses, each deployment with its tasks, each topic with its records, how long events take to their session, and what the aggregates hold. It fails when the platform is not up.
+	return `Shows the addresses, each deployment with its tasks, each topic with its records, how long events take to their session, and what the aggregates hold. It fails when the platform is down.
 
 Records are counted by reading while the platform holds fewer than 500,000 offsets, so that transaction markers do not count; beyond that they are a difference of offsets and marked (~, or "records_exact": false).
 

@@ -35,6 +35,14 @@ const settled = 2 * time.Minute
 // Run is the command.
 func (c *upCommand) Run(ctx context.Context) error {
 	began := time.Now()
+	if err := checkPortBase(c.portBase()); err != nil {
+		return err
+	}
+	lock, err := lockCommand(c.DataDir, "up")
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	place, secrets, err := ensurePlatform(ctx, c.placeFlags)
 	if err != nil {
 		return err
