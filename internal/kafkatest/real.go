@@ -268,7 +268,7 @@ func everyBroker(ctx context.Context, config kafka.Config, request kmsg.Request,
 
 func eventually(tb testing.TB, try func(context.Context) error) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for {
 		err := try(ctx)
