@@ -31,7 +31,8 @@ type task struct {
 
 	session *kgo.GroupTransactSession
 	client  *kgo.Client
-	outputs *kgo.Client // the same but in the control of unsafe.go
+	abandon context.CancelFunc // ends all that the client waits for
+	outputs *kgo.Client        // the same but in the control of unsafe.go
 	admin   *kadm.Client
 	group   *group
 	ids     atomic.Pointer[map[string]kadm.TopicID] // of the inputs
@@ -69,8 +70,11 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 	// callbacks wait until the task is whole.
 	t.group.mu.Lock()
 	defer t.group.mu.Unlock()
-	t.session, err = kgo.NewGroupTransactSession(append(own, t.options(env.logger)...)...)
+	var life context.Context
+	life, t.abandon = context.WithCancel(context.WithoutCancel(ctx))
+	t.session, err = kgo.NewGroupTransactSession(append(append(own, t.options(env.logger)...), kgo.WithContext(life))...)
 	if err != nil {
+		t.abandon()
 		return nil, fmt.Errorf("make client of %s: %w", spec.Name, err)
 	}
 	t.client = t.session.Client()

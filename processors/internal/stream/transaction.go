@@ -330,6 +330,7 @@ func (t *task) drain(ctx context.Context) error {
 	if _, err := t.admin.LeaveGroup(ctx, leave); err != nil {
 		t.log.Warn("leave the group; others take over after the session timeout", "err", err)
 	}
+	t.abandon() // a join that it may wait for is not meant for it any more, and kfake does not answer it
 	return nil
 }
 
@@ -337,6 +338,7 @@ func (t *task) drain(ctx context.Context) error {
 func (t *task) close() error {
 	t.group.stop()
 	t.client.CloseAllowingRebalance()
+	t.abandon()
 	if t.outputs != t.client {
 		t.outputs.Close()
 	}
