@@ -105,7 +105,7 @@ func (m *Meter) addWork(last, s Sample, elapsed time.Duration) float64 {
 		b, known := before[t.ID] // a new process has counted from zero
 		same = same && known
 		work.records += max(t.Records-b.Records, 0)
-		work.busy += min(max(t.BusySeconds-b.BusySeconds, 0), elapsed.Seconds())
+		work.busy += max(t.BusySeconds-b.BusySeconds, 0)
 		work.wall += elapsed.Seconds()
 	}
 	m.work.fade(elapsed, smoothing)
@@ -121,7 +121,7 @@ func (m *Meter) addWork(last, s Sample, elapsed time.Duration) float64 {
 	if work.wall == 0 {
 		return 0
 	}
-	return work.busy / work.wall
+	return min(work.busy/work.wall, 1)
 }
 
 // addProgress learns how many of the offsets that the group goes on are data

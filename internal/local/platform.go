@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"headwater.internal/platform/internal/capacity"
 	"headwater.internal/platform/internal/kafka"
 	"headwater.internal/platform/internal/schema"
 	"headwater.internal/platform/internal/supervisor"
@@ -33,15 +34,26 @@ type Platform struct {
 
 	brokers    *brokers
 	registry   *schema.Registry
+	offsets    *offsets
 	supervisor *supervisor.Supervisor
 	servers    []*http.Server
 	lock       *os.File
+	policy     capacity.Policy
+}
+
+// Option changes how the platform is started.
+type Option func(*Platform)
+
+// WithScalePolicy sets the policy of autoscaled deployments, less the bounds and
+// the target that each has itself.
+func WithScalePolicy(policy capacity.Policy) Option {
+	return func(p *Platform) { p.policy = policy }
 }
 
 // Start starts the platform in dataDir with ports counted from portBase, and
 // with it the deployments it ran last. A second process on the same data
 // directory is refused. The error of a port in use says how to move.
-func Start(dataDir string, portBase int, logger *slog.Logger) (*Platform, error) {
+func Start(dataDir string, portBase int, logger *slog.Logger, opts ...Option) (*Platform, error) {
 	if err := os.MkdirAll(dataDir, 0o755); err != nil {
 		return nil, fmt.Errorf("start the platform: %w", err)
 	}
@@ -55,6 +67,9 @@ func Start(dataDir string, portBase int, logger *slog.Logger) (*Platform, error)
 	}
 	p := &Platform{Place: NewPlace(absolute, portBase), lock: lock}
 	p.Place.Revision = Revision()
+	for _, opt := range opts {
+		opt(p)
+	}
 	if err := p.start(logger); err != nil {
 		return nil, errors.Join(err, p.Close(context.Background()))
 	}
@@ -80,6 +95,9 @@ func (p *Platform) start(logger *slog.Logger) error {
 	if p.Place.ClusterID, err = clusterID(p.Place, p.Secrets); err != nil {
 		return err
 	}
+	if p.offsets, err = newOffsets(p.Place, p.Secrets); err != nil {
+		return err
+	}
 	if p.supervisor, err = supervisor.New(p.supervisorConfig(metrics, logger)); err != nil {
 		return err
 	}
@@ -102,6 +120,9 @@ func (p *Platform) Close(ctx context.Context) error {
 	var errs []error
 	if p.supervisor != nil {
 		p.supervisor.Close(ctx)
+	}
+	if p.offsets != nil {
+		p.offsets.Close()
 	}
 	for _, s := range p.servers {
 		errs = append(errs, s.Close())
@@ -140,8 +161,10 @@ func (p *Platform) supervisorConfig(metrics *prometheus.Registry, logger *slog.L
 			}
 			return s.Lookup(key)
 		},
-		Logger:   logger,
-		Registry: metrics,
+		Offsets:     p.offsets.read,
+		ScalePolicy: p.policy,
+		Logger:      logger,
+		Registry:    metrics,
 	}
 }
 

@@ -30,6 +30,11 @@ func (c *controller) apply(d Deployment) {
 	c.mu.Lock()
 	c.wish = d
 	c.mu.Unlock()
+	c.nudge()
+}
+
+// nudge makes run look at the wish.
+func (c *controller) nudge() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -40,6 +45,13 @@ func (c *controller) apply(d Deployment) {
 func (c *controller) close() {
 	c.once.Do(func() { close(c.stop) })
 	<-c.done
+}
+
+// wished is what apply was told last.
+func (c *controller) wished() Deployment {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wish
 }
 
 func (c *controller) status() Status {

@@ -20,8 +20,9 @@ import (
 // its tasks authenticate as.
 type Deployment struct {
 	Name              string            `json:"name"`
-	Program           string            `json:"program"` // absolute path
-	Tasks             int               `json:"tasks"`
+	Program           string            `json:"program"`             // absolute path
+	Tasks             int               `json:"tasks"`               // while autoscaled: as many as the load needs now
+	Autoscale         *Autoscale        `json:"autoscale,omitempty"` // nil keeps Tasks as it is
 	Environment       map[string]string `json:"environment"`
 	SecretEnvironment map[string]string `json:"secret_environment"` // variable -> key in the secret store
 	Port              int               `json:"port"`               // where the program listens for its users; 0 for none
@@ -49,6 +50,9 @@ func (d Deployment) Validate() error {
 	case !filepath.IsAbs(d.Program):
 		return fmt.Errorf("program %q: use an absolute path", d.Program)
 	}
+	if err := d.Autoscale.validate(d.Port); err != nil {
+		return err
+	}
 	info, err := os.Stat(d.Program)
 	if err != nil {
 		return fmt.Errorf("program %s: %w: build it first", d.Program, err)
@@ -65,9 +69,10 @@ func (d Deployment) Validate() error {
 }
 
 // fingerprint is equal for two deployments whose running tasks need not be
-// replaced to get from one to the other: all but the number of tasks.
+// replaced to get from one to the other: all but the number of tasks and who
+// sets it.
 func (d Deployment) fingerprint() string {
-	d.Tasks = 0
+	d.Tasks, d.Autoscale = 0, nil
 	text, err := json.Marshal(d) // maps marshal in key order
 	if err != nil {
 		return err.Error() // not reachable: strings and ints
@@ -104,19 +109,25 @@ type Task struct {
 // Status is a deployment and its tasks.
 type Status struct {
 	Deployment
-	TasksStatus []Task `json:"tasks_status"`
+	TasksStatus []Task   `json:"tasks_status"`
+	Scaling     *Scaling `json:"scaling,omitempty"` // of an autoscaled deployment, once it was measured
 }
 
 // Settled reports whether every task wished for runs the deployment as it is
-// now, and no other does.
+// now, and no other does. While a deployment is autoscaled tasks come and go;
+// then the fewest it may have must run, and none that is old.
 func (s Status) Settled() bool {
-	if len(s.TasksStatus) != s.Tasks {
-		return false
-	}
+	running := 0
 	for _, t := range s.TasksStatus {
-		if t.State != Running || !t.Current {
+		if !t.Current {
 			return false
 		}
+		if t.State == Running {
+			running++
+		}
 	}
-	return true
+	if s.Autoscale != nil {
+		return running >= s.Autoscale.MinTasks
+	}
+	return running == s.Tasks && len(s.TasksStatus) == s.Tasks
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"headwater.internal/platform/internal/capacity"
 )
 
 // Config is how a supervisor runs its tasks. Zero durations get the defaults
@@ -29,6 +31,12 @@ type Config struct {
 	Environment map[string]string                            // what every task gets
 	Password    func(principal string) (string, error)       // of the deployment's principal
 	Secret      func(key string) (value string, known error) // of secret_environment
+
+	// Offsets reads how far the inputs of a deployment's consumer group reach and
+	// how far the group has come. Without it nothing is autoscaled.
+	Offsets       func(ctx context.Context, group string) (map[capacity.Partition]capacity.Offsets, error)
+	ScalePolicy   capacity.Policy // of autoscaled deployments, less what each says itself; the law's default when zero
+	ScaleInterval time.Duration   // between two looks, 2 s
 
 	DrainTimeout  time.Duration // from SIGTERM to SIGKILL, 30 s
 	BackoffMin    time.Duration // before the first restart, 100 ms; doubles
@@ -50,6 +58,7 @@ type Supervisor struct {
 	mu          sync.Mutex
 	deployments map[string]*controller
 	closed      bool
+	autoscaler  *autoscaler
 }
 
 // ErrUnknown says that there is no deployment of that name.
@@ -62,6 +71,7 @@ var errClosed = errors.New("the supervisor is shutting down")
 func New(config Config) (*Supervisor, error) {
 	config.defaults()
 	s := &Supervisor{config: config, deployments: map[string]*controller{}}
+	s.autoscaler = newAutoscaler(s)
 	config.Registry.MustRegister(&collector{s}, s.config.restarts)
 	remembered, err := s.load()
 	if err != nil {
@@ -70,6 +80,7 @@ func New(config Config) (*Supervisor, error) {
 	for _, d := range remembered {
 		s.deployments[d.Name] = newController(d, &s.config)
 	}
+	s.autoscaler.start()
 	return s, nil
 }
 
@@ -84,6 +95,10 @@ func (c *Config) defaults() {
 	set(&c.BackoffMax, 15*time.Second)
 	set(&c.StableAfter, 30*time.Second)
 	set(&c.ProbeInterval, 100*time.Millisecond)
+	set(&c.ScaleInterval, 2*time.Second)
+	if c.ScalePolicy == (capacity.Policy{}) {
+		c.ScalePolicy = capacity.DefaultPolicy(1, 1)
+	}
 	if c.LogMaxBytes == 0 {
 		c.LogMaxBytes = 32 << 20
 	}
@@ -132,7 +147,9 @@ func (c *Config) environment(d Deployment, ordinal int) (map[string]string, erro
 }
 
 // Apply makes d the wish for its name and returns at once; the tasks follow.
-// The error is that of Validate, or that d could not be remembered.
+// A deployment that is and stays autoscaled keeps as many tasks as it has, within
+// the new bounds. The error is that of Validate, or that d could not be
+// remembered.
 func (s *Supervisor) Apply(d Deployment) error {
 	if err := d.Validate(); err != nil {
 		return err
@@ -142,6 +159,12 @@ func (s *Supervisor) Apply(d Deployment) error {
 	if s.closed {
 		return errClosed
 	}
+	if d.Autoscale != nil {
+		if c := s.deployments[d.Name]; c != nil && c.wished().Autoscale != nil {
+			d.Tasks = c.wished().Tasks
+		}
+		d.Tasks = d.Autoscale.clamp(d.Tasks)
+	}
 	if err := s.save(d.Name, &d); err != nil {
 		return err
 	}
@@ -150,6 +173,26 @@ func (s *Supervisor) Apply(d Deployment) error {
 		return nil
 	}
 	s.deployments[d.Name] = newController(d, &s.config)
+	return nil
+}
+
+// setTasks changes the number of tasks of a deployment that is still autoscaled.
+func (s *Supervisor) setTasks(name string, tasks int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.deployments[name]
+	if c == nil || s.closed {
+		return nil
+	}
+	d := c.wished()
+	if d.Autoscale == nil || d.Autoscale.clamp(tasks) != tasks {
+		return nil // changed since it was measured
+	}
+	d.Tasks = tasks
+	if err := s.save(name, &d); err != nil {
+		return err
+	}
+	c.apply(d)
 	return nil
 }
 
@@ -183,7 +226,16 @@ func (s *Supervisor) Get(name string) (Status, error) {
 	if c == nil {
 		return Status{}, fmt.Errorf("read deployment %s: %w", name, ErrUnknown)
 	}
-	return c.status(), nil
+	return s.status(c), nil
+}
+
+// status is a deployment's, with what the autoscaler says of it.
+func (s *Supervisor) status(c *controller) Status {
+	status := c.status()
+	if status.Autoscale != nil {
+		status.Scaling = s.autoscaler.latest(status.Name)
+	}
+	return status
 }
 
 // List returns all deployments by name.
@@ -193,7 +245,7 @@ func (s *Supervisor) List() []Status {
 	s.mu.Unlock()
 	list := []Status{}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		list = append(list, all[name].status())
+		list = append(list, s.status(all[name]))
 	}
 	return list
 }
@@ -205,6 +257,7 @@ func (s *Supervisor) Close(context.Context) {
 	s.closed = true
 	all := slices.Collect(maps.Values(s.deployments))
 	s.mu.Unlock()
+	s.autoscaler.close()
 	var wg sync.WaitGroup
 	for _, c := range all {
 		wg.Go(c.close)
@@ -235,7 +288,7 @@ func (s *Supervisor) save(name string, d *Deployment) error {
 	list := []Deployment{}
 	for n, c := range s.deployments {
 		if n != name {
-			list = append(list, c.status().Deployment)
+			list = append(list, c.wished())
 		}
 	}
 	if d != nil {

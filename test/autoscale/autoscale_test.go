@@ -1,0 +1,109 @@
+// Package autoscale drives the embedded platform with a load that grows and falls
+// and watches its tasks follow. Nobody imports it.
+package autoscale
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"headwater.internal/platform/internal/capacity"
+	"headwater.internal/platform/internal/supervisor"
+)
+
+// perEvent is long against what Kafka and this machine take, so that twelve
+// tasks fit two cores and one task's rate is the same beside eleven others.
+const perEvent = 25 * time.Millisecond
+
+// full asks for the test that takes minutes.
+const full = "HEADWATER_TEST_AUTOSCALE"
+
+// Tasks follow a load of 1x, 12x, 1x within seconds, what piled up is handled,
+// nothing is lost or doubled while partitions move, and the count goes up once
+// and down once.
+func TestTasksFollow(t *testing.T) {
+	policy := capacity.DefaultPolicy(1, 1)
+	policy.Hold = 5 * time.Second
+	p := startPlatform(t, policy)
+	p.deploy(perEvent)
+	g, w := p.generate(), &watcher{p: p, begun: time.Now()}
+	const one = 20 // records/s: half of what one task does
+
+	g.set(one)
+	w.watch(5*time.Second, nil)
+	g.set(12 * one)
+	grown := time.Now()
+	if !w.watch(15*time.Second, running(12)) {
+		t.Fatalf("no 12 tasks in time: %+v", w.last)
+	}
+	t.Logf("12 tasks after %.1f s", time.Since(grown).Seconds())
+	if !w.watch(20*time.Second, drained(12)) {
+		t.Fatalf("what piled up is not handled: %+v", w.last.Scaling)
+	}
+	t.Logf("caught up after %.1f s", time.Since(grown).Seconds())
+	g.set(one)
+	if !w.watch(25*time.Second, running(1)) {
+		t.Fatalf("not back at 1 task: %+v", w.last)
+	}
+	if n := turns(w.tasks); n != 1 {
+		t.Errorf("the number of tasks turned %d times, want once: %v", n, w.tasks)
+	}
+	p.checkOutput(g.finish())
+}
+
+// With the default policy, at loads that N tasks handle at exactly the target, N
+// tasks run and their utilization is the target's; after 1x -> 12x the lag is
+// gone within 90 s.
+func TestUtilization(t *testing.T) {
+	if os.Getenv(full) != "full" {
+		t.Skip("takes five minutes: make autoscale runs it")
+	}
+	p := startPlatform(t, capacity.DefaultPolicy(1, 1))
+	p.deploy(perEvent)
+	g, w := p.generate(), &watcher{p: p, begun: time.Now()}
+
+	g.set(0.7 / perEvent.Seconds())
+	w.watch(10*time.Second, nil)
+	_, mu := p.utilization(15 * time.Second)
+	t.Logf("one task does %.1f records per busy second", mu)
+	one := 0.78 * mu
+
+	g.set(one)
+	w.watch(15*time.Second, drained(1))
+	steady(t, w, "of 1 task at its exact load", 1)
+	g.set(12 * one)
+	grown := time.Now()
+	if !w.watch(90*time.Second, drained(12)) {
+		t.Fatalf("lag is not gone within 90 s: %+v", w.last.Scaling)
+	}
+	t.Logf("caught up %.0f s after the load grew twelvefold", time.Since(grown).Seconds())
+	steady(t, w, "of 12 tasks at their exact load", 12)
+	g.set(one)
+	if !w.watch(150*time.Second, running(1)) {
+		t.Errorf("not back at 1 task: %+v", w.last)
+	}
+	if n := turns(w.tasks); n != 1 {
+		t.Errorf("the number of tasks turned %d times at 1x, 12x, 1x, want once: %v", n, w.tasks)
+	}
+	before := len(w.tasks)
+	g.set(4 * one)
+	if !w.watch(30*time.Second, func(s supervisor.Status) bool { return s.Tasks >= 4 }) || !w.watch(150*time.Second, drained(4)) {
+		t.Errorf("no 4 tasks: %+v", w.last)
+	}
+	steady(t, w, "of 4 tasks at their exact load", 4)
+	if n := turns(w.tasks[before:]); n > 1 {
+		t.Errorf("the number of tasks turned %d times from 1x to 4x: %v", n, w.tasks[before:])
+	}
+	p.checkOutput(g.finish())
+}
+
+// steady measures utilization over half a minute in which the count must stand.
+func steady(t *testing.T, w *watcher, what string, n int) {
+	t.Helper()
+	w.watch(5*time.Second, nil)
+	utilization, _ := w.p.utilization(30 * time.Second)
+	near(t, what, utilization)
+	if w.watch(time.Second, nil); w.last.Tasks != n {
+		t.Errorf("%d tasks at the exact load of %d: %s", w.last.Tasks, n, w.last.Scaling.Reason)
+	}
+}
