@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type incoming struct {
 	data       jsontext.Value    // the event's own JSON
 	at         string            // where data stands in what was sent, as a pointer
 	renamed    map[string]string // pointers that stand elsewhere in what was sent
+	asked      string            // the type as the sender named it
 	note       string
 	violations []event.Violation
 }
@@ -83,6 +85,10 @@ func (g *gateway) take(events []incoming, received time.Time, keyName string) an
 	}
 	for i := range a.Events {
 		g.metrics.event(events[i].declared, a.Events[i].Verdict, keyName)
+		for _, v := range a.Events[i].Violations[:min(1, len(a.Events[i].Violations))] {
+			g.metrics.refused(events[i].declared, v.Rule, keyName)
+			g.refusals.note(received, keyName, &events[i], v)
+		}
 	}
 	return a
 }
@@ -103,7 +109,10 @@ func (g *gateway) record(in *incoming, received time.Time, v *verdict) *kgo.Reco
 		v.Violations = in.place(violations)
 		return nil
 	}
-	in.stamp(received)
+	if in.stamp(received) {
+		v.Note = strings.TrimPrefix(v.Note+"; ", "; ") + fmt.Sprintf("its time is more than 5 minutes ahead of its receipt: it counts as %s",
+			in.envelope.Time.Format(time.RFC3339))
+	}
 	record := &kgo.Record{
 		Topic:     in.declared.Topic,
 		Key:       []byte(in.envelope.Customer()),
@@ -114,18 +123,20 @@ func (g *gateway) record(in *incoming, received time.Time, v *verdict) *kgo.Reco
 	return record
 }
 
-// stamp sets the times that the gateway knows.
-func (in *incoming) stamp(received time.Time) {
+// stamp sets the times that the gateway knows, and says whether the sender's was
+// too far ahead.
+func (in *incoming) stamp(received time.Time) (clamped bool) {
 	e := &in.envelope
 	e.ReceivedTime = received
 	if e.Time.IsZero() {
 		e.Time = received
 	}
-	clamped, changed := event.Clamp(e.Time, received)
-	if changed && e.OriginalTime.IsZero() {
+	at, clamped := event.Clamp(e.Time, received)
+	if clamped && e.OriginalTime.IsZero() {
 		e.OriginalTime = e.Time
 	}
-	e.Time = clamped
+	e.Time = at
+	return clamped
 }
 
 // place turns pointers into the data into pointers into what was sent.

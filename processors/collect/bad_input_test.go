@@ -54,6 +54,9 @@ func TestBadEventAlone(t *testing.T) {
 			checkRefused(t, res.Events[0], c.pointer, c.rule)
 		})
 	}
+	if res := p.do(request{path: "/v1/event", body: "{}"}); res.status != 404 || !strings.Contains(res.text, `"code":"not_found"`) || !strings.Contains(res.text, "/v1/events") {
+		t.Errorf("an unknown path: %d %s", res.status, res.text)
+	}
 	if list := p.records(); len(list) != 0 {
 		t.Errorf("%d records were written", len(list))
 	}
@@ -118,6 +121,8 @@ func TestBadRequests(t *testing.T) {
 		"batch of none":    {request{contentType: mediaBatch, body: `{}`}, 400, "expected an array"},
 		"plain json":       {request{contentType: "application/json", body: order()}, 415, mediaStructured},
 		"no content type":  {request{body: order()}, 415, mediaBatch},
+		"curl's default":   {request{contentType: "application/x-www-form-urlencoded", body: order()}, 415, "curl -d and urllib send when they are told nothing else: set the header Content-Type"},
+		"binary by curl":   {request{contentType: "application/x-www-form-urlencoded", body: "{}", header: http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {"1"}, "Ce-Source": {"s"}, "Ce-Type": {"checkout.order_placed"}, "Ce-Subject": {"c"}}}, 415, "expected the data as application/json"},
 		"latin 1":          {request{contentType: mediaStructured + "; charset=latin1", body: order()}, 415, "UTF-8"},
 		"unknown encoding": {request{contentType: mediaStructured, body: order(), header: http.Header{"Content-Encoding": {"br"}}}, 415, "gzip"},
 		"not gzip":         {request{contentType: mediaStructured, body: order(), header: zip}, 400, "gzip"},
@@ -192,7 +197,7 @@ func TestEventFrom2099(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	p.gateway.now = func() time.Time { return now }
 	res := p.do(request{path: "/v1/events", contentType: mediaStructured, body: order("2026-03", "2099-03")})
-	if res.status != http.StatusAccepted {
+	if res.status != http.StatusAccepted || !strings.Contains(res.text, "its time is more than 5 minutes ahead") {
 		t.Fatalf("%d %s", res.status, res.text)
 	}
 	want := event.Envelope{

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 )
 
@@ -66,6 +67,13 @@ func readBody(r *http.Request) ([]byte, error) {
 func unreadable(err error) *problem {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return problemf(http.StatusBadRequest, "body", "expected a whole body, got a part of one")
+	}
+	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) {
+		return problemf(http.StatusBadRequest, "body", "expected the body as gzip, as Content-Encoding says, got other bytes")
+	}
+	var corrupt flate.CorruptInputError
+	if errors.As(err, &corrupt) {
+		return problemf(http.StatusBadRequest, "body", "expected the body as gzip, got a damaged one at byte %d", int64(corrupt))
 	}
 	return problemf(http.StatusBadRequest, "body", "read the body: %v", err)
 }

@@ -4,6 +4,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,7 +86,23 @@ func (g *gateway) readCloudEvents(r *http.Request, body []byte) ([]incoming, err
 		return []incoming{d.binary(r.Header, media, body)}, nil
 	}
 	return nil, problemf(http.StatusUnsupportedMediaType, "content_type",
-		"expected Content-Type %s, %s, or ce- headers beside application/json, got %q", mediaStructured, mediaBatch, shorten(contentType))
+		"expected Content-Type %s (one event), %s (an array of them), or application/json with the attributes in ce- headers, got %s%s",
+		mediaStructured, mediaBatch, orNone(contentType), unasked(media))
+}
+
+func orNone(contentType string) string {
+	if contentType == "" {
+		return "none"
+	}
+	return strconv.Quote(shorten(contentType))
+}
+
+// unasked explains a media type that nobody chose.
+func unasked(media string) string {
+	if media != "application/x-www-form-urlencoded" {
+		return ""
+	}
+	return ", which curl -d and urllib send when they are told nothing else: set the header Content-Type"
 }
 
 // structured reads one event in CloudEvents' JSON format.
@@ -180,6 +197,7 @@ func (in *incoming) complete(d *declarations, version string) {
 		in.missing("type", "the declared type, like checkout.order_placed")
 		return
 	}
+	in.asked = e.Type
 	one, v := d.find(e.Type, "/type")
 	in.declared = one
 	if v != nil {
@@ -222,7 +240,7 @@ func (d *declarations) binary(h http.Header, media string, body []byte) incoming
 		return in
 	}
 	if media != "" && !isJSON(media) {
-		in.violate("/datacontenttype", ruleContentType, "expected the data as application/json, got %q", shorten(media))
+		in.violate("/datacontenttype", ruleContentType, "expected the data as application/json, got %q%s", shorten(media), unasked(media))
 	}
 	for name, values := range h {
 		attribute, ok := strings.CutPrefix(name, attributePrefix)

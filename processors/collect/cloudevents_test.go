@@ -303,6 +303,7 @@ func TestMetrics(t *testing.T) {
 		`headwater_collect_events_total{type="checkout.order_placed",verdict="accepted",write_key="web"} 1`,
 		`headwater_collect_events_total{type="checkout.order_placed",verdict="refused",write_key="web"} 1`,
 		`headwater_collect_events_total{type="undeclared",verdict="refused",write_key="web"} 1`,
+		`headwater_collect_refusals_total{rule="unknown type",type="undeclared",write_key="web"} 1`,
 		`headwater_collect_request_duration_seconds_count{route="/v1/events",status="207"} 1`,
 		`headwater_collect_produce_duration_seconds_count 1`,
 		`headwater_collect_declared_events 6`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -23,6 +24,7 @@ type gateway struct {
 	catalogue *event.Catalogue
 	declared  atomic.Pointer[declarations]
 	metrics   *metrics
+	refusals  refusals
 	draining  atomic.Bool
 	now       func() time.Time
 }
@@ -77,6 +79,11 @@ func (g *gateway) probeRoutes() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, health{Status: "ok"}) })
 	mux.HandleFunc("GET /readyz", g.ready)
 	mux.Handle("GET /metrics", g.metrics.handler())
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		allowOrigin(w, r)
+		writeJSON(w, http.StatusNotFound, failure{"not_found", fmt.Sprintf("there is no %s %s: events go to POST /v1/events, Segment's calls to POST /v1/track and its siblings",
+			r.Method, shorten(r.URL.Path))})
+	})
 	return mux
 }
 

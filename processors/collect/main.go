@@ -22,6 +22,7 @@ import (
 )
 
 func main() {
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err := run(); err != nil {
 		slog.Error("collect stops", "err", err)
 		os.Exit(1)
@@ -65,6 +66,7 @@ func (g *gateway) serve(ctx context.Context) error {
 	for _, s := range servers {
 		group.Go(s.serve)
 	}
+	group.Go(func() error { return g.sayRefusals(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		g.draining.Store(true)
@@ -81,6 +83,21 @@ func (g *gateway) serve(ctx context.Context) error {
 	g.producer.Close()
 	stopFollowing()
 	return errors.Join(err, <-followed)
+}
+
+// sayRefusals logs, until ctx ends, what was refused since the last line of its
+// kind.
+func (g *gateway) sayRefusals(ctx context.Context) error {
+	ticker := time.NewTicker(refusalPause / 4)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-ticker.C:
+			g.refusals.flush(now)
+		}
+	}
 }
 
 // server is one listener with what it serves.

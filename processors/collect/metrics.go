@@ -17,6 +17,7 @@ import (
 type metrics struct {
 	registry     *prometheus.Registry
 	events       *prometheus.CounterVec
+	refusals     *prometheus.CounterVec
 	unauthorized prometheus.Counter
 	requests     *prometheus.HistogramVec
 	produce      prometheus.Histogram
@@ -35,6 +36,10 @@ func newMetrics() *metrics {
 			Name: "headwater_collect_events_total",
 			Help: "Events by verdict, declared type and name of the write key.",
 		}, []string{"type", "verdict", "write_key"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "headwater_collect_refusals_total",
+			Help: "Refused events by the first rule they break, declared type and name of the write key.",
+		}, []string{"type", "rule", "write_key"}),
 		unauthorized: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "headwater_collect_unauthorized_total",
 			Help: "Requests without a valid write key.",
@@ -52,7 +57,7 @@ func newMetrics() *metrics {
 			Help: "Event types that the catalogue declares for the gateway.",
 		}),
 	}
-	m.registry.MustRegister(m.events, m.unauthorized, m.requests, m.produce, m.failures, m.declared,
+	m.registry.MustRegister(m.events, m.refusals, m.unauthorized, m.requests, m.produce, m.failures, m.declared,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -62,11 +67,19 @@ func (m *metrics) handler() http.Handler {
 }
 
 func (m *metrics) event(d *declared, verdict, keyName string) {
-	eventType := "undeclared"
-	if d != nil {
-		eventType = d.Type
+	m.events.WithLabelValues(d.label(), verdict, keyName).Inc()
+}
+
+func (m *metrics) refused(d *declared, rule, keyName string) {
+	m.refusals.WithLabelValues(d.label(), rule, keyName).Inc()
+}
+
+// label is the type in metrics and logs.
+func (d *declared) label() string {
+	if d == nil {
+		return "undeclared"
 	}
-	m.events.WithLabelValues(eventType, verdict, keyName).Inc()
+	return d.Type
 }
 
 func (m *metrics) produced(took time.Duration) { m.produce.Observe(took.Seconds()) }

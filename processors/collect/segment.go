@@ -230,6 +230,9 @@ func (m *message) when(received time.Time) {
 // declare finds the event that takes the call.
 func (m *message) declare(d *declarations) {
 	var v *event.Violation
+	if m.asked = m.call; m.call == "track" {
+		m.asked = m.event
+	}
 	switch {
 	case m.call == "track" && m.event == "":
 		m.missing("event", "the name of a declared event, like Order Placed")
