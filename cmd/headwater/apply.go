@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -79,23 +78,22 @@ type message struct {
 	Diagnostic *diagnostic `json:"diagnostic"`
 }
 
-type diagnostic struct {
-	Severity string `json:"severity"`
-	Summary  string `json:"summary"`
-	Detail   string `json:"detail"`
-	Address  string `json:"address"`
-	Range    *struct {
-		Filename string `json:"filename"`
-		Start    struct {
-			Line int `json:"line"`
-		} `json:"start"`
-	} `json:"range"`
+// apply brings the platform to what the working copy says. Progress goes to s,
+// warnings to standard error as terraform words them.
+func (t *terraformRun) apply(ctx context.Context, s *step) (outcome, error) {
+	return t.follow(ctx, s, "apply", "-auto-approve", "-input=false", "-json")
 }
 
-// apply brings the platform to what the working copy says. Progress goes to s,
-// warnings and errors to standard error as terraform words them.
-func (t *terraformRun) apply(ctx context.Context, s *step) (outcome, error) {
-	cmd := t.command(ctx, "apply", "-auto-approve", "-input=false", "-json")
+// plan writes what apply would do to a file, for show.
+func (t *terraformRun) plan(ctx context.Context, s *step, file string) error {
+	_, err := t.follow(ctx, s, "plan", "-input=false", "-json", "-out="+file)
+	return err
+}
+
+// follow runs terraform and reads its messages. The error is what terraform says
+// went wrong, each trouble once.
+func (t *terraformRun) follow(ctx context.Context, s *step, args ...string) (outcome, error) {
+	cmd := t.command(ctx, args...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return outcome{}, err
@@ -103,7 +101,7 @@ func (t *terraformRun) apply(ctx context.Context, s *step) (outcome, error) {
 	var rest strings.Builder
 	cmd.Stderr = &rest
 	if err := cmd.Start(); err != nil {
-		return outcome{}, fmt.Errorf("terraform apply: %w", err)
+		return outcome{}, fmt.Errorf("terraform %s: %w", args[0], err)
 	}
 	reader := applyReader{step: s}
 	reader.read(stdout)
@@ -112,10 +110,10 @@ func (t *terraformRun) apply(ctx context.Context, s *step) (outcome, error) {
 		return reader.outcome, nil
 	}
 	s.clear()
-	if len(reader.said) == 0 {
-		reader.said = append(reader.said, rest.String())
+	if len(reader.errs) == 0 { // terraform said nothing: how it ended is all there is
+		return reader.outcome, fmt.Errorf("terraform %s in %s: %w\n%s", args[0], t.dir, err, rest.String())
 	}
-	return reader.outcome, fmt.Errorf("terraform apply in %s: %w\n\n%s", t.dir, err, strings.Join(reader.said, "\n"))
+	return reader.outcome, fmt.Errorf("terraform %s in %s:\n\n%s", args[0], t.dir, wordDiagnostics(reader.errs))
 }
 
 // applyReader follows an apply.
@@ -124,7 +122,8 @@ type applyReader struct {
 	outcome outcome
 	planned int64
 	applied int64
-	said    []string // errors
+	errs    []diagnostic
+	warned  map[string]bool // by their shared words
 }
 
 func (r *applyReader) read(lines io.Reader) {
@@ -157,29 +156,17 @@ func (r *applyReader) take(m message) {
 }
 
 func (r *applyReader) diagnose(d diagnostic) {
-	text := d.String()
-	if d.Severity == "error" {
-		r.said = append(r.said, text)
-	} else if !slices.Contains(r.said, text) {
+	switch shared := d.sharedWords(); {
+	case d.Severity == "error":
+		r.errs = append(r.errs, d)
+	case !r.warned[shared]:
+		if r.warned == nil {
+			r.warned = map[string]bool{}
+		}
+		r.warned[shared] = true
 		r.step.clear()
-		fmt.Fprintln(os.Stderr, text)
+		fmt.Fprintln(os.Stderr, d)
 	}
-}
-
-// String words the diagnostic as terraform does.
-func (d diagnostic) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", strings.ToUpper(d.Severity[:1])+d.Severity[1:], d.Summary)
-	if d.Address != "" {
-		fmt.Fprintf(&b, "  with %s\n", d.Address)
-	}
-	if d.Range != nil {
-		fmt.Fprintf(&b, "  on %s line %d\n", d.Range.Filename, d.Range.Start.Line)
-	}
-	if d.Detail != "" {
-		fmt.Fprintf(&b, "\n  %s\n", strings.ReplaceAll(d.Detail, "\n", "\n  "))
-	}
-	return b.String()
 }
 
 // summary words the outcome as terraform does.

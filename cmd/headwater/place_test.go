@@ -92,7 +92,7 @@ not json
 		t.Errorf("read %+v", r)
 	}
 	want := "Error: Create topic \"x\"\n  on main.tf line 7\n\n  It exists.\n  Import it.\n"
-	if diff := cmp.Diff([]string{want}, r.said); diff != "" {
+	if diff := cmp.Diff(want, wordDiagnostics(r.errs)); diff != "" {
 		t.Errorf("diagnostics (-want +got):\n%s", diff)
 	}
 	if !strings.HasPrefix(outcome{}.summary(), "No changes") {

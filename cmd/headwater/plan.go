@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"os"
-	"os/exec"
+	"path/filepath"
 )
 
 type planCommand struct {
@@ -15,7 +15,7 @@ type planCommand struct {
 
 // Help is shown under headwater plan --help.
 func (c *planCommand) Help() string {
-	return `Runs terraform plan on environments/local against the running platform. Nothing changes. The exit code is terraform's.`
+	return `Compares environments/local with the running platform and shows the differences, which headwater up would remove. Nothing changes.`
 }
 
 // Run is the command.
@@ -27,16 +27,37 @@ func (c *planCommand) Run(ctx context.Context) error {
 	if !answers(ctx, place, secrets) {
 		return errNotUp
 	}
+	lock, err := lockCommand(c.DataDir, "plan")
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	run, err := prepareTerraform(ctx, c.Source, place, secrets)
 	if err != nil {
 		return err
 	}
-	cmd := run.command(ctx, "plan", "-input=false")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		os.Exit(exit.ExitCode())
+	return showPlan(ctx, run)
+}
+
+// showPlan prints the differences and their sum, without the hundreds of lines on
+// what was looked at.
+func showPlan(ctx context.Context, run *terraformRun) error {
+	file := filepath.Join(run.dir, ".terraform", "headwater.tfplan")
+	defer os.Remove(file) // it holds the platform's settings
+	s := begin("plan", 0)
+	defer s.clear()
+	if err := run.plan(ctx, s, file); err != nil {
+		return err
 	}
-	return err
+	s.clear()
+	args := []string{"show"}
+	if !isTerminal(os.Stdout) {
+		args = append(args, "-no-color")
+	}
+	show := run.command(ctx, append(args, file)...)
+	show.Stdout, show.Stderr = os.Stdout, os.Stderr
+	if err := show.Run(); err != nil {
+		return fmt.Errorf("terraform show: %w", err)
+	}
+	return nil
 }
