@@ -153,6 +153,9 @@ func (p *platform) start(spec Spec, rule Rule, number int, adjust func(*task)) *
 	limits := DefaultLimits()
 	limits.CommitInterval = 10 * time.Millisecond
 	limits.SessionTimeout = 6 * time.Second
+	// Longer than any test waits: who waits for it to run out is seen to fail,
+	// and a busy machine is not taken for that.
+	limits.TransactionTimeout = time.Minute
 	log := slog.New(slog.NewTextHandler(testWriter{p.tb}, nil)).With("task", number)
 	lookups, err := newLookups(ctx, p.registry.URL(), nil)
 	if err != nil {
@@ -214,7 +217,7 @@ func (p *platform) read(topic string, enough func([]*kgo.Record) bool) []*kgo.Re
 		p.tb.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(p.tb.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(p.tb.Context(), 40*time.Second)
 	defer cancel()
 	var list []*kgo.Record
 	for !enough(list) {

@@ -3,10 +3,12 @@ package stream
 import (
 	"encoding/binary"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 var echoSpec = Spec{
@@ -72,32 +74,58 @@ func TestTimersFireOnceWhileIdle(t *testing.T) {
 	}
 }
 
-// Defends against the zombie: a task whose partitions went to another while it
-// slept cannot commit what its timers did.
+// Defends against the zombie: a task that sleeps between waking its timers and
+// writing, and never hears that its partitions went to another, cannot commit.
+// Consumed offsets would be refused by themselves; a timer's work comes with none.
 func TestZombieTimersAreFenced(t *testing.T) {
 	t.Parallel()
 	p := startPlatform(t, echoSpec, 2, "raw.a")
+	fake := p.cluster.Fake()
 	asleep, awake := make(chan struct{}), make(chan struct{})
 	zombie := p.start(echoSpec, echoRule{}, 0, func(task *task) {
+		var once sync.Once
 		slept := false
 		task.fault = func(at string) error {
-			if at == "flushing" && task.open.woken > 0 && !slept {
-				slept = true
-				close(asleep)
-				<-awake
+			switch {
+			case at == "sealing" && task.open.woken > 0:
+				once.Do(func() {
+					close(asleep)
+					<-awake
+					slept = true
+				})
+			case at == "committed" && slept:
+				t.Error("the zombie committed")
 			}
 			return nil
 		}
 	})
 	p.produceKeys("raw.a", 17)
 	<-asleep
-	// The group forgets the member, as it does when its session ends.
+	fake.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		beat := req.(*kmsg.HeartbeatRequest)
+		ours := beat.InstanceID != nil && *beat.InstanceID == instanceID(echoSpec.Name, "0")
+		return beat.ResponseKind(), nil, ours // all is well, the zombie is told
+	})
 	leave(t, p, zombie)
-	p.start(echoSpec, echoRule{}, 1, nil)
-	time.Sleep(500 * time.Millisecond)
+	successor := p.start(echoSpec, echoRule{}, 1, nil)
+	eventually(t, "the successor wakes the timers", func() bool {
+		return counterValue(t, successor.t.metrics.woken) >= 17
+	})
 	close(awake)
-	time.Sleep(5 * time.Second)
+	eventually(t, "the zombie's transaction is aborted", func() bool {
+		return counterValue(t, zombie.t.metrics.aborts.WithLabelValues("rebalance")) > 0
+	})
 	if n := len(p.read("echoes", func(l []*kgo.Record) bool { return len(l) >= 17 })); n != 17 {
 		t.Errorf("%d echoes, want 17", n)
+	}
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain until %s", what)
+		}
 	}
 }

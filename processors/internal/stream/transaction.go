@@ -101,6 +101,9 @@ func (t *task) send(r *kgo.Record) {
 // that the outcome is unknown or that this task may not go on.
 func (t *task) commit(ctx context.Context) error {
 	begun := time.Now()
+	if err := t.faultAt("sealing"); err != nil {
+		return err
+	}
 	for _, p := range t.parts {
 		if p.tx == nil {
 			continue
@@ -145,9 +148,6 @@ func (t *task) faultAt(point string) error {
 // prepare writes out what is buffered and fences the timers. It says whether
 // the transaction can be committed.
 func (t *task) prepare(ctx context.Context) (kgo.TransactionEndTry, error) {
-	if err := t.faultAt("flushing"); err != nil {
-		return kgo.TryAbort, err
-	}
 	if err := t.outputs.Flush(ctx); err != nil {
 		return kgo.TryAbort, fmt.Errorf("write outputs: %w", err)
 	}
