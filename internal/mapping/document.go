@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,8 +14,23 @@ import (
 // document collects what is wrong with a mapping file, so that one reading
 // reports every mistake and not only the first.
 type document struct {
-	name string // as the reader of the message knows the file
-	errs []error
+	name     string // as the reader of the message knows the file
+	mistakes []mistake
+}
+
+// mistake is one thing that is wrong in one line of a mapping.
+type mistake struct {
+	name string
+	line int // 0: of the whole, or of the file that it is for
+	text string
+}
+
+// Error implements error.
+func (m mistake) Error() string {
+	if m.line == 0 {
+		return m.text
+	}
+	return fmt.Sprintf("%s:%d: %s", m.name, m.line, m.text)
 }
 
 func (d *document) errorf(n *yaml.Node, format string, args ...any) {
@@ -22,10 +38,18 @@ func (d *document) errorf(n *yaml.Node, format string, args ...any) {
 	if n != nil {
 		line = n.Line
 	}
-	d.errs = append(d.errs, fmt.Errorf("%s:%d: %s", d.name, line, fmt.Sprintf(format, args...)))
+	d.mistakes = append(d.mistakes, mistake{d.name, line, fmt.Sprintf(format, args...)})
 }
 
-func (d *document) err() error { return errors.Join(d.errs...) }
+// err joins the mistakes in the order of their lines.
+func (d *document) err() error {
+	slices.SortStableFunc(d.mistakes, func(a, b mistake) int { return cmp.Compare(a.line, b.line) })
+	errs := make([]error, len(d.mistakes))
+	for i, m := range d.mistakes {
+		errs[i] = m
+	}
+	return errors.Join(errs...)
+}
 
 // keys says what may stand in one YAML mapping and who reads it.
 type keys map[string]func(value *yaml.Node)

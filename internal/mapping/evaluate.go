@@ -156,7 +156,7 @@ func (v *value) convert(c cell) (jsontext.Value, error) {
 	default:
 		value := jsontext.Value(bytes.Clone([]byte(c.text)))
 		if err := value.Compact(); err != nil {
-			return nil, refuse(v.path+": the value is no JSON", "%q: %v", c.text, err)
+			return nil, refuse(v.path+": the value is no JSON", "%q: %s", c.text, WordSyntax([]byte(c.text), err))
 		}
 		return value, nil
 	}

@@ -47,7 +47,7 @@ func parseTree(text []byte) (tree, error) {
 		return t, refuse("the line is no JSON object", "%q", text)
 	}
 	if err := json.Unmarshal(text, &t.members); err != nil {
-		return t, refuse("the line is no JSON object", "%v", err)
+		return t, refuse("the line is no JSON object", "%s", WordSyntax(text, err))
 	}
 	return t, nil
 }

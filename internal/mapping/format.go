@@ -12,6 +12,7 @@ import (
 
 // format says how the lines of a file fall into fields.
 type format struct {
+	broken    bool   // it has mistakes: nothing can be read with it
 	kind      string // csv, ndjson, regexp, whitespace or fixed_width
 	encoding  string // WHATWG label; "" is UTF-8
 	skipLines int    // lines at the beginning that are no records

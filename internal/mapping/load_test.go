@@ -3,6 +3,8 @@ package mapping
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // Defends that a mistake in a mapping is found before the first event is sent,
@@ -47,7 +49,68 @@ func TestLoadRefuses(t *testing.T) {
 func TestHeaderRefuses(t *testing.T) {
 	m := load(t, head+csvFormat+"data: {note: note}\n")
 	_, err := readAll(m, strings.NewReader("who,at,notes\n"))
-	if err == nil || !strings.Contains(err.Error(), `data.note reads the field "note", which the file has not; did you mean "notes"?`) {
+	if err == nil || err.Error() != `m.yaml:6: data.note reads the field "note", which the file has not; did you mean "notes"?` {
 		t.Error(err)
+	}
+}
+
+// Defends the promise that all mistakes are told at once, with their lines: those
+// of the mapping and the fields that the file has not.
+func TestLoadForReportsAllAtOnce(t *testing.T) {
+	text := "source: test\ncustomer: Kundee\ntype: shop.item_seen\ntime: {field: at, layout: nothing}\n" +
+		"format: {type: csv, header: true, skip_lines: 1}\ndata:\n  a: {field: at, layuot: unix}\n  b: nott\n"
+	_, _, err := LoadFor("m.yaml", []byte(text), strings.NewReader("junk\nKunde,at,note\n"))
+	if err == nil {
+		t.Fatal("it was taken")
+	}
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	want := []string{
+		`m.yaml:2: customer reads the field "Kundee", which the file has not; did you mean "Kunde"?`,
+		`m.yaml:4: time.layout "nothing"`,
+		`m.yaml:7: data.a has no key "layuot"; did you mean "layout"?`,
+		`m.yaml:8: data.b reads the field "nott", which the file has not; did you mean "note"?`,
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("got\n%v", err)
+	}
+	for i := range want {
+		if !strings.HasPrefix(lines[i], want[i]) {
+			t.Errorf("got %s\nwant %s", lines[i], want[i])
+		}
+	}
+}
+
+// Defends the reader of the message when it is the file that is wrong: one
+// mistake, not one for each field.
+func TestLoadForAnotherFile(t *testing.T) {
+	for file, want := range map[string]string{
+		"when;who;price\n": `(at, note, who), but "when;who;price": is format.delimiter right?`,
+		"a,b,c\n1,2,3\n":   `(at, note, who), but "a, b, c": is it another file, or is there no header?`,
+	} {
+		_, _, err := LoadFor("m.yaml", []byte(head+csvFormat+"data: {note: note}\n"), strings.NewReader(file))
+		if err == nil || !strings.HasSuffix(err.Error(), "the file's header has none of the 3 fields that m.yaml reads "+want) {
+			t.Error(err)
+		}
+	}
+}
+
+// Defends that looking for the header loses nothing of the file.
+func TestLoadForReadsAll(t *testing.T) {
+	const at = "2020-01-02T03:04:05Z"
+	text := head + "format: {type: csv, header: true, skip_lines: 1, comment: '#'}\n"
+	_, r, err := LoadFor("m.yaml", []byte(text), strings.NewReader("junk\n\n# c\nwho,at\nann,"+at+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for result, err := r.Next(); err == nil; result, err = r.Next() {
+		got = append(got, brief(result))
+	}
+	want := []string{"1 skipped one of the first lines (format.skip_lines)", "2 skipped blank line", "3 skipped comment (format.comment)", "4 skipped header", "5 shop.item_seen ann " + at + " {}"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

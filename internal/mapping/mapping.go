@@ -1,7 +1,9 @@
 package mapping
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"regexp"
 	"slices"
@@ -17,6 +19,7 @@ type Mapping struct {
 	// are made for lines without one.
 	Source string
 
+	name       string // of the mapping, for messages
 	format     format
 	typeName   string            // of every event, unless typeField is set
 	typeField  *value            // whose value chooses the type
@@ -48,28 +51,63 @@ var eventTypeForm = regexp.MustCompile(`^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$`)
 // Load reads the mapping in text. Errors begin with name and the line, and all
 // of them are reported at once.
 func Load(name string, text []byte) (*Mapping, error) {
-	d := &document{name: name}
-	var root yaml.Node
-	if err := yaml.Unmarshal(text, &root); err != nil {
-		return nil, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	m, d, err := parse(name, text)
+	if err != nil {
+		return nil, err
 	}
-	if len(root.Content) == 0 {
-		return nil, fmt.Errorf("%s:1: the mapping is empty: headwater import --help shows one", name)
-	}
-	m := &Mapping{otherwise: "refuse"}
-	d.mapping(resolve(root.Content[0]), m)
 	if err := d.err(); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
+// LoadFor is [Load] with the file that the mapping is for, whose text (see [Open])
+// the reader goes through. Fields that its header lacks are reported with the
+// mapping's other mistakes, all at once. An error of the file itself comes later,
+// from [Reader.Next].
+func LoadFor(name string, text []byte, file io.Reader) (*Mapping, *Reader, error) {
+	m, d, err := parse(name, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if m.format.broken {
+		return nil, nil, d.err()
+	}
+	r, err := m.Reader(file)
+	if err != nil {
+		return nil, nil, errors.Join(d.err(), err)
+	}
+	d.mistakes = append(d.mistakes, r.findHeader()...)
+	if err := d.err(); err != nil {
+		return nil, nil, err
+	}
+	return m, r, nil
+}
+
+func parse(name string, text []byte) (*Mapping, *document, error) {
+	d := &document{name: name}
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, nil, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if len(root.Content) == 0 {
+		return nil, nil, fmt.Errorf("%s:1: the mapping is empty: headwater import --help shows one", name)
+	}
+	m := &Mapping{name: name, otherwise: "refuse", format: format{broken: true}}
+	d.mapping(resolve(root.Content[0]), m)
+	return m, d, nil
+}
+
 func (d *document) mapping(n *yaml.Node, m *Mapping) {
 	var common []*value
 	own := map[string][]*value{}
 	known := keys{
-		"source":       d.source(&m.Source),
-		"format":       func(n *yaml.Node) { m.format = d.format(n) },
+		"source": d.source(&m.Source),
+		"format": func(n *yaml.Node) {
+			before := len(d.mistakes)
+			m.format = d.format(n)
+			m.format.broken = len(d.mistakes) > before
+		},
 		"type":         d.eventType(m),
 		"skip":         d.conditions(&m.skip),
 		"customer":     func(n *yaml.Node) { m.customer = d.value(n, "customer") },
@@ -276,6 +314,9 @@ func (m *Mapping) values() []*value {
 	}
 	return out
 }
+
+// OnlyType is the type of every event, or "" when a field chooses it.
+func (m *Mapping) OnlyType() string { return m.typeName }
 
 // EventTypes lists the types of the events that the mapping may make.
 func (m *Mapping) EventTypes() []string { return slices.Clone(m.eventTypes) }

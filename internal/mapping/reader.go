@@ -41,6 +41,13 @@ type Reader struct {
 	lines *lines
 	names []string // of the columns; nil until the header was read
 	index map[string]int
+	ahead []ahead // read to find the header
+}
+
+// ahead is an answer of Next that was read before it was asked for.
+type ahead struct {
+	result Result
+	err    error
 }
 
 // Reader reads text (see [Open]) with the mapping.
@@ -58,9 +65,47 @@ func (m *Mapping) Reader(text io.Reader) (*Reader, error) {
 
 func (r *Reader) setNames(names []string) { r.names, r.index = names, indexOf(names) }
 
+// findHeader reads up to the header, where there is one, and returns what the
+// mapping expects of it in vain.
+func (r *Reader) findHeader() []mistake {
+	for r.names == nil {
+		result, err := r.read()
+		var wrong headerError
+		if errors.As(err, &wrong) {
+			return wrong
+		}
+		r.ahead = append(r.ahead, ahead{result, err})
+		if err != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// headerError is what is wrong with a file's header for the mapping.
+type headerError []mistake
+
+// Error implements error.
+func (e headerError) Error() string {
+	lines := make([]string, len(e))
+	for i, m := range e {
+		lines[i] = m.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Next reads one record. It returns io.EOF after the last. Any other error ends
 // the reading: the file cannot be read on, or its header lacks fields.
 func (r *Reader) Next() (Result, error) {
+	if len(r.ahead) > 0 {
+		next := r.ahead[0]
+		r.ahead = r.ahead[1:]
+		return next.result, next.err
+	}
+	return r.read()
+}
+
+func (r *Reader) read() (Result, error) {
 	first, err := r.lines.next()
 	if err != nil {
 		return Result{}, err
@@ -123,19 +168,51 @@ func (r *Reader) readHeader(names []string) error {
 	}
 	if given := r.m.format.names; given != nil {
 		if len(given) != len(names) {
-			return fmt.Errorf("the header has %d columns, format.columns has %d", len(names), len(given))
+			return headerError{{text: fmt.Sprintf("the header has %d columns, format.columns has %d", len(names), len(given))}}
 		}
-		names = given
+		r.setNames(given) // which were held against the mapping when it was loaded
+		return nil
 	}
 	if name, twice := repeated(names); twice && slices.ContainsFunc(r.m.values(), func(v *value) bool { return slices.Contains(v.names(), name) }) {
-		return fmt.Errorf("the header names %q twice: name the columns with format.columns", name)
+		return headerError{{text: fmt.Sprintf("the header names %q twice: name the columns with format.columns", name)}}
 	}
 	r.setNames(names)
-	var errs []error
-	for _, missing := range r.m.missing(names) {
-		errs = append(errs, errors.New(missing.text))
+	return r.m.judgeHeader(names)
+}
+
+// judgeHeader says which fields the mapping reads that the header has not. When it
+// has none of them, that is one mistake and not one for each.
+func (m *Mapping) judgeHeader(names []string) error {
+	missing, reads := m.missing(names), m.reads()
+	if len(missing) == 0 {
+		return nil
 	}
-	return errors.Join(errs...)
+	if len(reads) > 1 && !slices.ContainsFunc(reads, func(name string) bool { return slices.Contains(names, name) }) {
+		hint := "is it another file, or is there no header?"
+		if len(names) == 1 {
+			hint = "is format.delimiter right?"
+		}
+		return headerError{{text: fmt.Sprintf("the file's header has none of the %d fields that %s reads (%s), but %q: %s",
+			len(reads), m.name, shorten(strings.Join(reads, ", ")), shorten(strings.Join(names, ", ")), hint)}}
+	}
+	var wrong headerError
+	for _, one := range missing {
+		wrong = append(wrong, mistake{m.name, one.node.Line, one.text})
+	}
+	return wrong
+}
+
+// reads lists the fields that the mapping reads, each once.
+func (m *Mapping) reads() []string {
+	var names []string
+	for _, v := range m.values() {
+		names = append(names, v.names()...)
+	}
+	for _, c := range m.skip {
+		names = append(names, c.field)
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == LineField || name == "" })
 }
 
 // record is one record on its way to an event.
