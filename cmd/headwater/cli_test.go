@@ -55,7 +55,12 @@ func mustCLI(t *testing.T, args ...string) string {
 
 func write(t *testing.T, name, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
+	return writeInto(t, t.TempDir(), name, text)
+}
+
+func writeInto(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

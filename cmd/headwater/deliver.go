@@ -21,6 +21,30 @@ type delivery struct {
 	retryFor time.Duration // how long a batch is tried without progress
 	tally    *tally
 	heard    func(verdict) // optional: told of each verdict that is final
+	onlyType string        // of every event, or ""
+}
+
+// errTypeClosed says that the collector takes no events of the one type that all
+// events have.
+type errTypeClosed struct{ eventType, message string }
+
+// Error implements error.
+func (e *errTypeClosed) Error() string {
+	return fmt.Sprintf("the collector takes no events of the type %s, which the mapping makes of every line, so nothing was imported: %s", e.eventType, e.message)
+}
+
+// closed says whether a verdict refuses the only type, whatever the event holds.
+func (d *delivery) closed(verdicts []verdict) error {
+	for _, v := range verdicts {
+		if d.onlyType == "" || v.Status != refused || len(v.Violations) == 0 {
+			continue
+		}
+		switch first := v.Violations[0]; first.Rule {
+		case "unknown type", "retired", "producers":
+			return &errTypeClosed{d.onlyType, first.Message}
+		}
+	}
+	return nil
 }
 
 // firstBackoff and lastBackoff bound the pause between two attempts.
@@ -73,7 +97,7 @@ func (d *delivery) attempt(ctx context.Context, batch []mapping.Result) (left []
 	switch {
 	case err == nil:
 		left, cause = d.judge(batch, verdicts)
-		return left, cause, nil
+		return left, cause, d.closed(verdicts)
 	case errors.As(err, &notYet):
 		if ctx.Err() != nil {
 			return nil, nil, context.Cause(ctx)

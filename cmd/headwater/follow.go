@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -84,7 +83,12 @@ func (f *follower) explain(ctx context.Context, admin *kadm.Client, err error) e
 	if listErr != nil {
 		return fmt.Errorf("open topic %s: %w", f.topic, err)
 	}
-	names := slices.Sorted(slices.Values(topics.Names()))
+	var names []string
+	for _, t := range topics.Sorted() {
+		if t.Err == nil { // the one asked for may be listed with its error
+			names = append(names, t.Topic)
+		}
+	}
 	return fmt.Errorf("there is no topic %q; there are:\n  %s", f.topic, strings.Join(names, "\n  "))
 }
 

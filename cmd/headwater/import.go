@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -58,7 +59,7 @@ Repeating an import is safe: the same lines make the same event ids, and refine 
 
 What is not acknowledged (503, a verdict "retry", a broken connection) is sent again under the same ids, with growing pauses.
 
-Exit code: 0 when every event was delivered and counted; lines that were refused are in the table with their numbers and reasons (--strict makes them exit 1). 1 when events are undelivered, refine did not count them in time, or the file could not be read to its end.`
+Exit code: 0 when every event was delivered and counted; lines that were refused are in the table with their numbers and reasons (--strict makes them exit 1). 1 when the mapping has mistakes or is for another file, the collector takes no events of the mapping's type, events are undelivered, refine did not count them in time, or the file could not be read to its end.`
 }
 
 // Run is the command.
@@ -66,10 +67,6 @@ func (c *importCommand) Run(ctx context.Context) error {
 	text, err := os.ReadFile(c.Mapping)
 	if err != nil {
 		return fmt.Errorf("read mapping: %w", err)
-	}
-	m, err := mapping.Load(c.Mapping, text)
-	if err != nil {
-		return fmt.Errorf("the mapping has mistakes:\n%w", err)
 	}
 	if c.Senders < 1 || c.Batch < 1 || c.Rate < 0 {
 		return errors.New("--senders and --batch must be at least 1, --rate at least 0")
@@ -79,11 +76,21 @@ func (c *importCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer in.Close()
+	var read atomic.Int64
+	plain, err := mapping.Open(countingReader{in, &read}, c.File)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	m, reader, err := mapping.LoadFor(c.Mapping, text, plain)
+	if err != nil {
+		return fmt.Errorf("the mapping has mistakes, or is for another file than %s:\n%w", c.File, err)
+	}
 	t := newTally(uuid.NewString(), c.File, m.Source)
 	if c.DryRun {
-		return c.dryRun(m, in, t)
+		return c.dryRun(reader, t)
 	}
-	return c.run(ctx, m, in, size, t)
+	return c.run(ctx, m, reader, t, newProgress(t, size, &read))
 }
 
 // openInput opens a file, or standard input as -, and says how long it is; 0 when
@@ -108,7 +115,7 @@ func openInput(name string) (io.ReadCloser, int64, error) {
 }
 
 // run imports and prints the report, also when it ends early.
-func (c *importCommand) run(ctx context.Context, m *mapping.Mapping, in io.Reader, size int64, t *tally) error {
+func (c *importCommand) run(ctx context.Context, m *mapping.Mapping, reader *mapping.Reader, t *tally, show *progress) error {
 	started := time.Now()
 	to, err := c.collector(c.placeFlags)
 	if err != nil {
@@ -125,9 +132,14 @@ func (c *importCommand) run(ctx context.Context, m *mapping.Mapping, in io.Reade
 		}
 		defer ledger.close()
 	}
-	show := startProgress(t, size)
-	err = c.transfer(ctx, m, show.reader(in), &delivery{to: to, importID: t.report.ImportID, retryFor: c.RetryFor, tally: t})
+	show.start()
+	err = c.transfer(ctx, reader, &delivery{to: to, importID: t.report.ImportID, retryFor: c.RetryFor, tally: t, onlyType: m.OnlyType()})
 	report := t.finish(started)
+	var closed *errTypeClosed
+	if errors.As(err, &closed) && report.Accepted == 0 {
+		show.end()
+		return c.nothingSent(report, err) // a table of zeros would say less
+	}
 	if ledger != nil && ctx.Err() == nil {
 		line, balanceErr := ledger.balance(ctx, report.Accepted, report.Resent, c.Wait, show.counted.Store)
 		report.count(line, balanceErr == nil)
@@ -135,7 +147,16 @@ func (c *importCommand) run(ctx context.Context, m *mapping.Mapping, in io.Reade
 	}
 	show.end()
 	report.Seconds = time.Since(started).Seconds()
-	return c.conclude(report, err)
+	return c.conclude(report, c.explain(err))
+}
+
+// nothingSent ends an import of which no event can be accepted.
+func (c *importCommand) nothingSent(r importReport, err error) error {
+	if c.JSON {
+		r.Error = err.Error()
+		return errors.Join(printJSON(os.Stdout, r, true), err)
+	}
+	return err
 }
 
 // count takes over what refine has counted.
@@ -172,7 +193,7 @@ func (c *importCommand) conclude(r importReport, err error) error {
 
 // transfer reads, maps and sends the file. Reading waits for the senders, so that
 // memory holds a few batches at most.
-func (c *importCommand) transfer(ctx context.Context, m *mapping.Mapping, in io.Reader, d *delivery) error {
+func (c *importCommand) transfer(ctx context.Context, reader *mapping.Reader, d *delivery) error {
 	group, ctx := errgroup.WithContext(ctx)
 	batches := make(chan []mapping.Result)
 	for range c.Senders {
@@ -187,7 +208,7 @@ func (c *importCommand) transfer(ctx context.Context, m *mapping.Mapping, in io.
 	}
 	// What was read before the file broke off is still to be delivered, so an
 	// error of the file must not cancel the senders.
-	readErr := c.read(ctx, m, in, d.tally, batches)
+	readErr := c.read(ctx, reader, d.tally, batches)
 	close(batches)
 	if err := group.Wait(); err != nil {
 		return err
@@ -199,7 +220,7 @@ func (c *importCommand) transfer(ctx context.Context, m *mapping.Mapping, in io.
 const maxBatchBytes = 512 << 10
 
 // read maps the file and fills batches until its end.
-func (c *importCommand) read(ctx context.Context, m *mapping.Mapping, in io.Reader, t *tally, batches chan<- []mapping.Result) error {
+func (c *importCommand) read(ctx context.Context, reader *mapping.Reader, t *tally, batches chan<- []mapping.Result) error {
 	pace := pacer{rate: c.Rate}
 	var batch []mapping.Result
 	size := 0
@@ -218,7 +239,7 @@ func (c *importCommand) read(ctx context.Context, m *mapping.Mapping, in io.Read
 		batch, size = nil, 0
 		return nil
 	}
-	err := c.each(m, in, t, func(r mapping.Result) error {
+	err := c.each(reader, t, func(r mapping.Result) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
@@ -238,16 +259,7 @@ func (c *importCommand) read(ctx context.Context, m *mapping.Mapping, in io.Read
 }
 
 // each hands every record of the file to use.
-func (c *importCommand) each(m *mapping.Mapping, in io.Reader, t *tally, use func(mapping.Result) error) error {
-	text, err := mapping.Open(in, c.File)
-	if err != nil {
-		return err
-	}
-	defer text.Close()
-	reader, err := m.Reader(text)
-	if err != nil {
-		return err
-	}
+func (c *importCommand) each(reader *mapping.Reader, t *tally, use func(mapping.Result) error) error {
 	for {
 		r, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -289,10 +301,10 @@ func (p *pacer) wait(ctx context.Context, n int) error {
 }
 
 // dryRun prints the first events as they would be sent and judges the whole file.
-func (c *importCommand) dryRun(m *mapping.Mapping, in io.Reader, t *tally) error {
+func (c *importCommand) dryRun(reader *mapping.Reader, t *tally) error {
 	started := time.Now()
 	var first []jsontext.Value
-	err := c.each(m, in, t, func(r mapping.Result) error {
+	err := c.each(reader, t, func(r mapping.Result) error {
 		if r.Outcome != mapping.Mapped || len(first) >= c.Limit {
 			return nil
 		}

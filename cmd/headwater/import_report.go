@@ -13,7 +13,8 @@ import (
 // print writes the table. counted says whether refine was waited for, dry that
 // nothing was sent.
 func (r importReport) print(w io.Writer, counted, dry bool) {
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	var rows strings.Builder
+	table := tabwriter.NewWriter(&rows, 0, 4, 2, ' ', tabwriter.AlignRight)
 	row := func(label string, n int64, note string) {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t\t%s\n", label, thousands(n), note)
 	}
@@ -37,6 +38,9 @@ func (r importReport) print(w io.Writer, counted, dry bool) {
 		row("undelivered", r.Undelivered, "")
 	}
 	_ = table.Flush()
+	for line := range strings.Lines(rows.String()) {
+		_, _ = fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
 	if len(r.Refusals) > 0 {
 		_, _ = fmt.Fprintln(w, "\nRefused:")
 		printGroups(w, r.Refusals)

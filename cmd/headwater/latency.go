@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -36,6 +37,7 @@ const (
 	latencyMetric = "headwater_end_to_end_latency_seconds"
 	latencyStage  = "sessionize"
 	eventsMetric  = "headwater_collect_events_total"
+	deniedMetric  = "headwater_authorization_denied_total"
 )
 
 // measured is what the tasks' own metrics say. A task that does not answer is
@@ -79,6 +81,22 @@ func (m *measured) add(families map[string]*dto.MetricFamily) {
 			m.events.Retry += n
 		}
 	}
+}
+
+// readDenials counts, by principal, the requests that the brokers refused for
+// want of a right since the platform's start. It is empty when there were none.
+func readDenials(ctx context.Context, supervisorURL string) map[string]int64 {
+	denied := map[string]int64{}
+	families, err := scrape(ctx, strings.TrimPrefix(supervisorURL, "http://"))
+	if err != nil {
+		return denied // as for the tasks: what does not answer is left out
+	}
+	for _, metric := range families[deniedMetric].GetMetric() {
+		if n := int64(metric.GetCounter().GetValue()); n > 0 {
+			denied[strings.TrimPrefix(label(metric, "principal"), "User:")] += n
+		}
+	}
+	return denied
 }
 
 func label(metric *dto.Metric, name string) string {

@@ -14,8 +14,9 @@ import (
 // progress shows how an import comes on, on standard error: a bar on a terminal,
 // else a line every ten seconds.
 type progress struct {
-	bytes   atomic.Int64 // read of the file, as it is stored
-	counted atomic.Int64 // by refine
+	bytes   *atomic.Int64 // read of the file, as it is stored
+	size    int64         // of the file; 0 when unknown
+	counted atomic.Int64  // by refine
 	tally   *tally
 	bars    *mpb.Progress
 	bar     *mpb.Bar
@@ -29,22 +30,24 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// startProgress begins showing. size is the file's length in bytes, 0 when it is
-// unknown.
-func startProgress(t *tally, size int64) *progress {
-	p := &progress{tally: t, stop: make(chan struct{}), done: make(chan struct{})}
+// newProgress is to show how much of size bytes was read, 0 when that is unknown.
+func newProgress(t *tally, size int64, read *atomic.Int64) *progress {
+	return &progress{tally: t, bytes: read, size: size, stop: make(chan struct{}), done: make(chan struct{})}
+}
+
+// start begins showing.
+func (p *progress) start() {
 	period := 10 * time.Second
 	if isTerminal(os.Stderr) {
 		period = 150 * time.Millisecond
 		p.bars = mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(40))
-		p.bar = p.bars.AddBar(size,
+		p.bar = p.bars.AddBar(p.size,
 			mpb.PrependDecorators(decor.Name("importing ")),
 			mpb.AppendDecorators(decor.Percentage(), decor.Any(func(decor.Statistics) string { return p.words() })),
 			mpb.BarRemoveOnComplete(),
 		)
 	}
 	go p.run(period)
-	return p
 }
 
 func (p *progress) run(period time.Duration) {
@@ -84,9 +87,7 @@ func (p *progress) end() {
 	}
 }
 
-// reader counts what is read from r.
-func (p *progress) reader(r io.Reader) io.Reader { return countingReader{r, &p.bytes} }
-
+// countingReader counts the bytes that are read.
 type countingReader struct {
 	io.Reader
 	n *atomic.Int64

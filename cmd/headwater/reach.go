@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"headwater.internal/platform/internal/event"
 	"headwater.internal/platform/internal/kafka"
@@ -24,7 +26,7 @@ func (f collectorFlags) collector(place placeFlags) (*collector, error) {
 	if c.url != "" && c.writeKey != "" {
 		return c, nil
 	}
-	at, secrets, err := place.open()
+	at, secrets, err := place.openRunning()
 	if err != nil {
 		return nil, fmt.Errorf("%w (or name the collector with --collector-url and --write-key)", err)
 	}
@@ -37,13 +39,39 @@ func (f collectorFlags) collector(place placeFlags) (*collector, error) {
 	return c, nil
 }
 
+// openRunning is open for a platform that is to be reached at once. The error is
+// errNotUp when its process is gone, rather than that of some connection later.
+func (f placeFlags) openRunning() (local.Place, local.Secrets, error) {
+	place, secrets, err := f.open()
+	if err != nil {
+		return place, secrets, err
+	}
+	pid, err := local.RunningPID(f.DataDir)
+	if err == nil && pid == 0 {
+		err = errNotUp
+	}
+	return place, secrets, err
+}
+
+// explain adds to an error of the network that the platform went down meanwhile,
+// when that is why.
+func (f placeFlags) explain(err error) error {
+	if !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if _, _, downErr := f.openRunning(); errors.Is(downErr, errNotUp) {
+		return fmt.Errorf("%w: %w", errNotUp, err)
+	}
+	return err
+}
+
 // brokers says how to reach Kafka: by the HEADWATER_* variables when
 // HEADWATER_BOOTSTRAP_SERVERS is set, else as the local platform's superuser.
 func (f placeFlags) brokers() (kafka.Config, error) {
 	if os.Getenv(kafka.EnvBootstrapServers) != "" {
 		return kafka.FromEnvironment()
 	}
-	at, secrets, err := f.open()
+	at, secrets, err := f.openRunning()
 	if err != nil {
 		return kafka.Config{}, fmt.Errorf("%w (or set %s)", err, kafka.EnvBootstrapServers)
 	}

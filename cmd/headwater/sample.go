@@ -35,6 +35,18 @@ type played struct {
 	refused  atomic.Int64
 }
 
+// badSamples is how many events of the sample are wrong on purpose.
+const badSamples = 6
+
+// String words what became of the events.
+func (p *played) String() string {
+	text := fmt.Sprintf("%d accepted, %d refused", p.accepted.Load(), p.refused.Load())
+	if p.refused.Load() == badSamples {
+		return text + ", as they should be: the sample holds six bad events"
+	}
+	return text + fmt.Sprintf(", although the sample holds %d bad events: see the collector's log", badSamples)
+}
+
 // playSample sends the sample to the collector and waits until all of it is
 // counted. A platform that holds events already is left alone.
 func playSample(ctx context.Context, root string, place local.Place, secrets local.Secrets) (*played, error) {
@@ -56,7 +68,7 @@ func playSample(ctx context.Context, root string, place local.Place, secrets loc
 	if err := result.send(ctx, place, secrets, lines, s); err != nil {
 		return nil, fmt.Errorf("play the sample: %w", err)
 	}
-	s.done("%d events: %d accepted, %d refused (%s)", len(lines), result.accepted.Load(), result.refused.Load(), sampleFile)
+	s.done("%d events: %s (%s)", len(lines), result, sampleFile)
 	return result, waitForCounts(ctx, place, secrets, result.accepted.Load())
 }
 

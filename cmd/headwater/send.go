@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (c *sendCommand) Run(ctx context.Context) error {
 	}
 	v, err := sendOne(ctx, to, e, c.RetryFor)
 	if err != nil {
-		return fmt.Errorf("send event %s: %w", e.ID, err)
+		return fmt.Errorf("send event %s: %w", e.ID, c.explain(err))
 	}
 	if c.JSON {
 		err = printJSON(os.Stdout, v, true)
@@ -99,9 +100,9 @@ func readData(given string) (jsontext.Value, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read data: %w", err)
 	}
-	v := jsontext.Value(text)
+	v := jsontext.Value(bytes.Clone(text)) // Compact writes into it
 	if err := v.Compact(); err != nil {
-		return nil, fmt.Errorf("the data is no JSON: %w", err)
+		return nil, fmt.Errorf("the data is no JSON: %s", mapping.WordSyntax(text, err))
 	}
 	return v, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ type statusCommand struct {
 
 // Help is shown under headwater status --help.
 func (c *statusCommand) Help() string {
-	return `Shows the addresses, each deployment with its tasks, each topic with its records, how long events take to their session, and what the aggregates hold. It fails when the platform is down.
+	return `Shows the addresses, each deployment with its tasks, how many tasks the load needs and why where the load decides, each topic with its records, how long events take to their session, and what the aggregates hold. It fails when the platform is down.
 
 Records are counted by reading while the platform holds fewer than 500,000 offsets, so that transaction markers do not count; beyond that they are a difference of offsets and marked (~, or "records_exact": false).
 
@@ -47,15 +48,18 @@ type status struct {
 	Deployments      []deploymentStatus `json:"deployments"`
 	Topics           []topicStatus      `json:"topics"`
 	Latency          latency            `json:"latency"`
+	Denied           map[string]int64   `json:"denied"` // requests by principal, since the platform's start
 	Events           events             `json:"events"`
 	Sessions         sessionTotals      `json:"sessions"`
 	Counts           countTotals        `json:"counts"`
 }
 
 type deploymentStatus struct {
-	Name    string            `json:"name"`
-	Desired int               `json:"desired"`
-	Tasks   []supervisor.Task `json:"tasks"`
+	Name      string                `json:"name"`
+	Desired   int                   `json:"desired"`
+	Tasks     []supervisor.Task     `json:"tasks"`
+	Autoscale *supervisor.Autoscale `json:"autoscale,omitempty"`
+	Scaling   *supervisor.Scaling   `json:"scaling,omitempty"`
 }
 
 // Run is the command.
@@ -90,10 +94,11 @@ func readStatus(ctx context.Context, place local.Place, secrets local.Secrets) (
 		return s, err
 	}
 	for _, d := range list {
-		s.Deployments = append(s.Deployments, deploymentStatus{d.Name, d.Tasks, d.TasksStatus})
+		s.Deployments = append(s.Deployments, deploymentStatus{d.Name, d.Tasks, d.TasksStatus, d.Autoscale, d.Scaling})
 	}
 	m := measure(ctx, list)
 	s.Latency, s.Events = m.latency.latency(), m.events
+	s.Denied = readDenials(ctx, place.SupervisorURL)
 	if s.Topics, err = readTopics(ctx, place.AdminConfig(secrets)); err != nil {
 		return s, err
 	}
@@ -132,6 +137,7 @@ func (s status) print() error {
 				time.Since(t.Since).Round(time.Second))
 		}
 	}
+	printScaling(w, s.Deployments)
 	fmt.Fprintln(w, "\nTOPIC\tPARTITIONS\tRECORDS")
 	for _, t := range s.Topics {
 		about := ""
@@ -149,6 +155,9 @@ func (s status) print() error {
 	if s.Latency.Samples > 0 {
 		fmt.Printf("latency     p50 %.1f ms, p90 %.1f ms, p99 %.1f ms from receipt to session (%d events)\n",
 			s.Latency.P50, s.Latency.P90, s.Latency.P99, s.Latency.Samples)
+	}
+	for _, principal := range slices.Sorted(maps.Keys(s.Denied)) {
+		fmt.Printf("denied      %s: %d requests for want of a right since the platform started (see logs/platform.log)\n", principal, s.Denied[principal])
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"headwater.internal/platform/internal/local"
@@ -42,24 +43,27 @@ func (s *summary) print(took time.Duration) {
 	line("brokers", "%s", s.place.BootstrapList())
 	line("registry", "%s", s.place.RegistryURL)
 	line("supervisor", "%s", s.place.SupervisorURL)
+	line("write key", "%s credentials local", os.Args[0])
 	fmt.Println()
 	if s.sample != nil {
 		if s.sample.skipped != "" {
 			line("sample", "not played: %s", s.sample.skipped)
 		} else {
-			line("sample", "%d events accepted, %d refused", s.sample.accepted.Load(), s.sample.refused.Load())
+			line("sample", "%s", s.sample)
 		}
 	}
 	line("sessions", "%d of %d customers (%d open, %d final)", s.sessions.Sessions, s.sessions.Customers, s.sessions.Open, s.sessions.Final)
 	line("counts", "%d events of %d unique customers, in %d windows", s.counts.Events, s.counts.UniqueCustomers, s.counts.Windows)
-	if s.latency.Samples > 0 {
+	// Without the sample the latency is mostly that of events that waited for the
+	// platform to come back.
+	if s.latency.Samples > 0 && s.sample != nil && s.sample.skipped == "" {
 		line("latency", "p50 %.0f ms, p99 %.0f ms from receipt to session (%d events)", s.latency.P50, s.latency.P99, s.latency.Samples)
 	}
-	fmt.Print(`
+	fmt.Printf(`
 Next:
-  build/headwater status
-  build/headwater send browsing.page_viewed --customer ada --data '{"url":"https://example.com/"}'
-  build/headwater tail aggregates.sessions --from-start --limit 5
-  build/headwater credentials local          the write key for your own client
-`)
+  %[1]s status
+  %[1]s send browsing.page_viewed --customer ada --data '{"url":"https://example.com/"}'
+  %[1]s tail aggregates.sessions --from-start --limit 5
+  %[1]s credentials local          the write key for your own client
+`, os.Args[0])
 }

@@ -67,7 +67,7 @@ func (c *tailCommand) Run(ctx context.Context) error {
 	if errors.Is(err, errEnough) || errors.Is(err, context.Canceled) {
 		err = nil // both are how it is meant to end
 	}
-	return errors.Join(err, out.Flush())
+	return errors.Join(c.explain(err), out.Flush())
 }
 
 func (c *tailCommand) tail(ctx context.Context, f *follower, d *decoder, out *bufio.Writer) error {
