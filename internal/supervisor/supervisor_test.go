@@ -53,7 +53,14 @@ func runTask() {
 		note("drain")
 		os.Exit(0)
 	}()
-	err := http.ListenAndServe(os.Getenv("HEADWATER_HTTP_ADDRESS"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	begun, rate := time.Now(), os.Getenv("TEST_RECORDS_PER_SECOND")
+	err := http.ListenAndServe(os.Getenv("HEADWATER_HTTP_ADDRESS"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metrics" { // busy all the time
+			perSecond, _ := strconv.ParseFloat(rate, 64)
+			busy := time.Since(begun).Seconds()
+			fmt.Fprintf(w, "# TYPE %[1]s counter\n%[1]s %[2]g\n# TYPE %[3]s counter\n%[3]s %[4]g\n", recordsMetric, perSecond*busy, busyMetric, busy)
+			return
+		}
 		if os.Getenv("TEST_NEVER_READY") != "" {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
