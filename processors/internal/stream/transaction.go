@@ -152,10 +152,15 @@ func (t *task) prepare(ctx context.Context) (kgo.TransactionEndTry, error) {
 		return kgo.TryAbort, fmt.Errorf("write outputs: %w", err)
 	}
 	t.open.mu.Lock()
-	err := t.open.err
+	err, wrote := t.open.err, len(t.open.logged)+len(t.open.outputs) > 0
 	t.open.mu.Unlock()
-	if err != nil {
+	switch {
+	case err != nil:
 		return kgo.TryAbort, err
+	case !wrote, t.outputs != t.client:
+		// Nothing that a fence could protect. It would open a transaction that the
+		// client, which wrote nothing, knows nothing of and leaves open.
+		return kgo.TryCommit, nil
 	}
 	owned, err := t.fence(ctx)
 	return kgo.TransactionEndTry(owned), err
