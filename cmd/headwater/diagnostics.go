@@ -24,8 +24,9 @@ type diagnostic struct {
 const shownAddresses = 3
 
 // ownWords matches what tells the diagnostics of two resources apart although
-// they say the same: names with dots or dashes, principals and numbers.
-var ownWords = regexp.MustCompile(`User:\w+|\w+(?:[.\-]\w+)+|\d+`)
+// they say the same: keys of for_each, digests, principals, names with dots or
+// dashes, and numbers.
+var ownWords = regexp.MustCompile(`\["[^"]*"\]|\b[0-9a-f]{16,}\b|User:\w+|\w+(?:[.\-]\w+)+|\d+`)
 
 // sharedWords is what the diagnostic has in common with those of other resources.
 func (d diagnostic) sharedWords() string {
