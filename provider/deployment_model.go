@@ -18,6 +18,11 @@ func (m *deploymentModel) wish(ctx context.Context, diags *diag.Diagnostics) sup
 		Port:     int(m.Port.ValueInt64()),
 		Revision: m.Revision.ValueString(),
 	}
+	if a := autoscaleOf(ctx, m.Autoscale, diags); a != nil {
+		d.Autoscale = &supervisor.Autoscale{
+			MinTasks: int(a.MinTasks.ValueInt64()), MaxTasks: int(a.MaxTasks.ValueInt64()), TargetUtilization: a.TargetUtilization.ValueFloat64(),
+		}
+	}
 	diags.Append(m.Environment.ElementsAs(ctx, &d.Environment, false)...)
 	diags.Append(m.SecretEnvironment.ElementsAs(ctx, &d.SecretEnvironment, false)...)
 	return d
@@ -27,7 +32,11 @@ func (m *deploymentModel) wish(ctx context.Context, diags *diag.Diagnostics) sup
 // to it, so a part that was left out stays so.
 func (m *deploymentModel) take(ctx context.Context, s supervisor.Status, diags *diag.Diagnostics) {
 	m.Program = types.StringValue(s.Program)
-	m.Tasks = types.Int64Value(int64(s.Tasks))
+	m.Tasks, m.Autoscale = types.Int64Value(int64(s.Tasks)), types.ObjectNull(autoscaleTypes)
+	if s.Autoscale != nil {
+		m.Tasks = types.Int64Value(int64(s.Autoscale.MinTasks))
+		m.Autoscale = takeAutoscale(s.Autoscale)
+	}
 	m.Environment = takeMap(ctx, m.Environment, s.Environment, diags)
 	m.SecretEnvironment = takeMap(ctx, m.SecretEnvironment, s.SecretEnvironment, diags)
 	m.Revision = types.StringValue(s.Revision)

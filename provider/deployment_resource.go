@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -46,6 +45,7 @@ type deploymentModel struct {
 	Name              types.String   `tfsdk:"name"`
 	Program           types.String   `tfsdk:"program"`
 	Tasks             types.Int64    `tfsdk:"tasks"`
+	Autoscale         types.Object   `tfsdk:"autoscale"`
 	Environment       types.Map      `tfsdk:"environment"`
 	SecretEnvironment types.Map      `tfsdk:"secret_environment"`
 	Port              types.Int64    `tfsdk:"port"`
@@ -65,7 +65,7 @@ func (r *deploymentResource) Metadata(_ context.Context, req resource.MetadataRe
 func (r *deploymentResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A processor on the local platform: so many tasks of a program, kept running by the platform's supervisor.\n\n" +
-			"Create and update wait until every task is ready. A change of anything but `tasks` replaces the tasks one by one, each when the one before it is ready. " +
+			"Create and update wait until every task is ready. A change of anything but `tasks` and `autoscale` replaces the tasks one by one, each when the one before it is ready. " +
 			"A task that keeps dying fails the apply with the last lines of its log.",
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{
@@ -78,12 +78,15 @@ func (r *deploymentResource) Schema(ctx context.Context, _ resource.SchemaReques
 				Required:            true,
 			},
 			"tasks": schema.Int64Attribute{
-				MarkdownDescription: "Number of tasks; 1 by default, 0 stops the processor.",
+				MarkdownDescription: "Number of tasks; 1 by default, 0 stops the processor. With `autoscale` it is left out, and is `min_tasks`: how many run at a time is no drift.",
 				Optional:            true,
 				Computed:            true,
-				Default:             int64default.StaticInt64(1),
-				Validators:          []validator.Int64{int64validator.Between(0, supervisor.MaxTasks)},
+				Validators: []validator.Int64{
+					int64validator.Between(0, supervisor.MaxTasks),
+					int64validator.ConflictsWith(path.MatchRoot("autoscale")),
+				},
 			},
+			"autoscale": autoscaleAttribute(),
 			"environment": schema.MapAttribute{
 				MarkdownDescription: "Variables of the tasks, on top of the brokers' addresses, the credentials and the task's ordinal, which the supervisor sets.",
 				ElementType:         types.StringType,
@@ -121,10 +124,14 @@ func (r *deploymentResource) Configure(_ context.Context, req resource.Configure
 	r.inst = instanceFrom(req.ProviderData, &resp.Diagnostics)
 }
 
-// ModifyPlan makes a deployment that is not running, or is about to change, one
-// to wait for.
+// ModifyPlan decides the number of tasks where it is left out, and makes a
+// deployment that is not running, or is about to change, one to wait for.
 func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() || req.State.Raw.IsNull() {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	planTasks(ctx, req, resp)
+	if req.State.Raw.IsNull() {
 		return
 	}
 	var state types.String

@@ -132,6 +132,66 @@ func scaleOutside(t *testing.T, s *supervisor.Supervisor) {
 	}
 }
 
+const readyScaled = `
+  autoscale   = { min_tasks = 1, max_tasks = 6 }
+  environment = { TEST_DEPLOYED_AS = "ready" }`
+
+const readyScaledFurther = `
+  autoscale   = { min_tasks = 2, max_tasks = 8, target_utilization = 0.6 }
+  environment = { TEST_DEPLOYED_AS = "ready" }`
+
+// While a deployment is autoscaled its number of tasks is no drift; new bounds hold at once, and a written number counts again when autoscale goes.
+func TestDeploymentAutoscaled(t *testing.T) {
+	s, url := testSupervisor(t)
+	has := func(tasks, lowest int) resource.TestCheckFunc {
+		return func(*terraformState) error {
+			status, err := s.Get("refine")
+			if err != nil || status.Tasks != tasks || (status.Autoscale != nil) != (lowest > 0) || (lowest > 0 && status.Autoscale.MinTasks != lowest) {
+				return fmt.Errorf("want %d tasks, at least %d: %+v, %w", tasks, lowest, status, err)
+			}
+			return nil
+		}
+	}
+	accept(t,
+		resource.TestStep{Config: deployment(url, readyScaled+"\n  tasks = 2"), ExpectError: flexible(`"autoscale" cannot be specified when "tasks" is specified`)},
+		resource.TestStep{
+			Config:      deployment(url, `autoscale = { min_tasks = 3, max_tasks = 2 }`),
+			ExpectError: flexible("value must be at least sum of"),
+		},
+		resource.TestStep{Config: deployment(url, readyScaled), Check: has(1, 1)},
+		resource.TestStep{
+			ResourceName: "headwater_deployment.refine", ImportState: true, ImportStateId: "refine",
+			ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "name",
+		},
+		resource.TestStep{
+			PreConfig: func() { scaleByLoad(t, s, 3) },
+			Config:    deployment(url, readyScaled), PlanOnly: true,
+		},
+		resource.TestStep{
+			PreConfig: func() { scaleByLoad(t, s, 1) },
+			Config:    deployment(url, readyScaledFurther), Check: has(2, 2),
+		},
+		resource.TestStep{Config: deployment(url, readyScaledFurther), PlanOnly: true},
+		resource.TestStep{Config: deployment(url, readyTwo), Check: has(2, 0)},
+	)
+}
+
+// scaleByLoad does to the number of tasks what the autoscaler does.
+func scaleByLoad(t *testing.T, s *supervisor.Supervisor, tasks int) {
+	t.Helper()
+	status, err := s.Get("refine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scaled := *status.Autoscale
+	for _, d := range []*supervisor.Autoscale{nil, &scaled} { // the number is kept only while it stays autoscaled
+		status.Deployment.Autoscale, status.Deployment.Tasks = d, tasks
+		if err := s.Apply(status.Deployment); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A program that dies fails the apply with its last words; mended, the next apply finishes.
 func TestDeploymentThatCrashes(t *testing.T) {
 	_, url := testSupervisor(t)

@@ -9,6 +9,17 @@ resource "headwater_deployment" "refine" {
   }
 }
 
+# The load decides how many tasks run: that number is no drift.
+resource "headwater_deployment" "sessionize" {
+  name    = "sessionize"
+  program = abspath("build/bin/sessionize")
+
+  autoscale = {
+    min_tasks = 1
+    max_tasks = 12
+  }
+}
+
 # A program that serves users has a port, and secrets that the state never holds.
 resource "headwater_deployment" "collect" {
   name    = "collect"
