@@ -66,8 +66,10 @@ module "processor" {
   name     = each.key
   program  = "${var.programs_dir}/${each.key}"
   revision = filesha256("${var.programs_dir}/${each.key}")
-  tasks    = lookup(var.tasks, each.key, 1)
   port     = lookup(each.value, "port", null)
+
+  tasks     = lookup(var.tasks, each.key, 1)
+  autoscale = lookup(var.autoscale, each.key, null)
 
   secret_environment = lookup(each.value, "secrets", {})
 

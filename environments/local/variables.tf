@@ -1,3 +1,23 @@
+variable "autoscale" {
+  description = <<-EOT
+    Bounds of the processors whose number of tasks the load decides, by name.
+    None by default: a sample needs one task of each, and a laptop has other
+    things to do.
+  EOT
+  type = map(object({
+    min_tasks          = number
+    max_tasks          = number
+    target_utilization = optional(number)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.autoscale), setsubtract(keys(local.processors), ["collect"]))) == 0
+    error_message = "autoscale names ${join(", ", keys(var.autoscale))}. It is for ${join(", ", setsubtract(keys(local.processors), ["collect"]))}; collect serves on a port, so it has one task."
+  }
+}
+
 variable "collector_port" {
   description = "Port that the collector takes events on."
   type        = number

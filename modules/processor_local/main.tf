@@ -59,7 +59,8 @@ resource "headwater_acl" "state" {
 resource "headwater_deployment" "this" {
   name               = var.name
   program            = var.program
-  tasks              = var.tasks
+  tasks              = var.autoscale == null ? var.tasks : null
+  autoscale          = var.autoscale
   environment        = var.environment
   secret_environment = var.secret_environment
   port               = var.port

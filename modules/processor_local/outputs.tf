@@ -9,6 +9,6 @@ output "state_topic" {
 }
 
 output "tasks" {
-  description = "Number of tasks that are running."
+  description = "Number of tasks that are running; the fewest of them while the load decides."
   value       = headwater_deployment.this.tasks
 }

@@ -1,3 +1,39 @@
+variable "autoscale" {
+  description = <<-EOT
+    Lets the load decide the number of tasks, within bounds and at a target
+    utilization (0.78 by default). tasks does not count then.
+  EOT
+  type = object({
+    min_tasks          = number
+    max_tasks          = number
+    target_utilization = optional(number, 0.78)
+  })
+  default = null
+
+  validation {
+    condition = try(
+      var.autoscale.min_tasks >= 1 && var.autoscale.max_tasks >= var.autoscale.min_tasks
+      && floor(var.autoscale.min_tasks) == var.autoscale.min_tasks
+      && floor(var.autoscale.max_tasks) == var.autoscale.max_tasks,
+      var.autoscale == null,
+    )
+    error_message = "autoscale goes from ${try(var.autoscale.min_tasks, 0)} to ${try(var.autoscale.max_tasks, 0)} tasks. Set min_tasks to a whole number from 1, max_tasks to one that is not smaller."
+  }
+
+  validation {
+    condition = try(
+      var.autoscale.target_utilization >= 0.05 && var.autoscale.target_utilization <= 1,
+      var.autoscale == null,
+    )
+    error_message = "autoscale.target_utilization is ${try(var.autoscale.target_utilization, 0)}. Set it to a share from 0.05 to 1."
+  }
+
+  validation {
+    condition     = var.autoscale == null || var.port == null
+    error_message = "autoscale is set with port ${coalesce(var.port, 0)}. Only one task can serve on a port: leave one of them out."
+  }
+}
+
 variable "environment" {
   description = "Variables that the program reads, on top of those that every task gets."
   type        = map(string)
@@ -86,7 +122,7 @@ variable "state" {
 }
 
 variable "tasks" {
-  description = "Number of tasks that run side by side."
+  description = "Number of tasks that run side by side, where autoscale does not decide it."
   type        = number
   default     = 1
   nullable    = false

@@ -113,3 +113,39 @@ run "a_negative_retention_of_state" {
   }
   expect_failures = [var.state]
 }
+
+run "the_load_decides" {
+  variables {
+    tasks     = 3
+    autoscale = { min_tasks = 2, max_tasks = 12 }
+  }
+  assert {
+    condition     = headwater_deployment.this.autoscale.max_tasks == 12 && headwater_deployment.this.autoscale.target_utilization == 0.78
+    error_message = "the bounds are passed on, with the platform's target"
+  }
+}
+
+run "bounds_in_the_wrong_order" {
+  command = plan
+  variables {
+    autoscale = { min_tasks = 4, max_tasks = 3 }
+  }
+  expect_failures = [var.autoscale]
+}
+
+run "a_utilization_above_all_of_the_time" {
+  command = plan
+  variables {
+    autoscale = { min_tasks = 1, max_tasks = 3, target_utilization = 78 }
+  }
+  expect_failures = [var.autoscale]
+}
+
+run "many_tasks_on_one_port" {
+  command = plan
+  variables {
+    port      = 19080
+    autoscale = { min_tasks = 1, max_tasks = 3 }
+  }
+  expect_failures = [var.autoscale]
+}
