@@ -13,7 +13,7 @@ import (
 
 // perEvent is long against what Kafka and this machine take, so that twelve
 // tasks fit two cores and one task's rate is the same beside eleven others.
-const perEvent = 25 * time.Millisecond
+const perEvent = 50 * time.Millisecond
 
 // full asks for the test that takes minutes.
 const full = "HEADWATER_TEST_AUTOSCALE"
@@ -27,7 +27,7 @@ func TestTasksFollow(t *testing.T) {
 	p := startPlatform(t, policy)
 	p.deploy(perEvent)
 	g, w := p.generate(), &watcher{p: p, begun: time.Now()}
-	const one = 20 // records/s: half of what one task does
+	const one = 10 // records/s: half of what one task does
 
 	g.set(one)
 	w.watch(5*time.Second, nil)
@@ -56,7 +56,7 @@ func TestTasksFollow(t *testing.T) {
 // gone within 90 s.
 func TestUtilization(t *testing.T) {
 	if os.Getenv(full) != "full" {
-		t.Skip("takes five minutes: make autoscale runs it")
+		t.Skip("takes six minutes: make autoscale runs it")
 	}
 	p := startPlatform(t, capacity.DefaultPolicy(1, 1))
 	p.deploy(perEvent)
@@ -66,27 +66,34 @@ func TestUtilization(t *testing.T) {
 	w.watch(10*time.Second, nil)
 	_, mu := p.utilization(15 * time.Second)
 	t.Logf("one task does %.1f records per busy second", mu)
-	one := 0.78 * mu
-
-	g.set(one)
+	exact := 0.78 * mu // what one task handles at the target
+	g.set(exact)
 	w.watch(15*time.Second, drained(1))
 	steady(t, w, "of 1 task at its exact load", 1)
+
+	// A task looks slower while it idles, since each commit costs the same, so a
+	// load on the very edge of one task would end at two.
+	one := 0.85 * exact
+	g.set(one)
+	w.watch(10*time.Second, nil)
 	g.set(12 * one)
 	grown := time.Now()
 	if !w.watch(90*time.Second, drained(12)) {
 		t.Fatalf("lag is not gone within 90 s: %+v", w.last.Scaling)
 	}
 	t.Logf("caught up %.0f s after the load grew twelvefold", time.Since(grown).Seconds())
+	g.set(12 * exact)
+	w.watch(10*time.Second, nil)
 	steady(t, w, "of 12 tasks at their exact load", 12)
 	g.set(one)
-	if !w.watch(150*time.Second, running(1)) {
-		t.Errorf("not back at 1 task: %+v", w.last)
+	if !w.watch(240*time.Second, running(1)) {
+		t.Errorf("not back at 1 task: %+v", w.last.Scaling)
 	}
 	if n := turns(w.tasks); n != 1 {
 		t.Errorf("the number of tasks turned %d times at 1x, 12x, 1x, want once: %v", n, w.tasks)
 	}
 	before := len(w.tasks)
-	g.set(4 * one)
+	g.set(4 * exact)
 	if !w.watch(30*time.Second, func(s supervisor.Status) bool { return s.Tasks >= 4 }) || !w.watch(150*time.Second, drained(4)) {
 		t.Errorf("no 4 tasks: %+v", w.last)
 	}

@@ -110,7 +110,7 @@ func (p *platform) deploy(perEvent time.Duration) {
 	defer cancel()
 	_, err := p.super.Apply(ctx, supervisor.Deployment{
 		Name: "delay", Program: p.program, Tasks: 1,
-		Environment: map[string]string{"DELAY_PER_EVENT": perEvent.String(), "HEADWATER_COMMIT_INTERVAL": "200ms"},
+		Environment: map[string]string{"DELAY_PER_EVENT": perEvent.String(), "HEADWATER_COMMIT_INTERVAL": "500ms"},
 		Autoscale:   &supervisor.Autoscale{MinTasks: 1, MaxTasks: partitions},
 	})
 	p.must(err)
