@@ -62,7 +62,7 @@ func checkPortsFree(ctx context.Context, base int, own local.Place) error {
 		return nil
 	}
 	slices.Sort(taken)
-	return fmt.Errorf("port base %d: another program listens on %s: choose another base with --port-base", base, strings.Join(taken, ", "))
+	return fmt.Errorf("port base %d: %s: in use by another program; choose another base with --port-base", base, strings.Join(taken, ", "))
 }
 
 func becomesFree(ctx context.Context, address string) bool {
