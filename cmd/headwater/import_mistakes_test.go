@@ -64,8 +64,11 @@ func TestCommandsOnAPlatformThatIsDown(t *testing.T) {
 	}
 	file, m := write(t, "rows.csv", rows(3)), write(t, "m.yaml", testMapping)
 	for _, args := range [][]string{
-		{"tail", "x"}, {"dead-letters", "list"}, {"dead-letters", "show", "0/0"},
-		{"send", "a.b", "--customer", "c"}, {"import", "--mapping", m, file},
+		{"tail", "x"},
+		{"dead-letters", "list"},
+		{"dead-letters", "show", "0/0"},
+		{"send", "a.b", "--customer", "c"},
+		{"import", "--mapping", m, file},
 	} {
 		_, err := cli(t, append(args, "--data-dir", dir)...)
 		if err == nil || !strings.Contains(err.Error(), "the platform is down: run headwater up") {

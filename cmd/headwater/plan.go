@@ -43,7 +43,7 @@ func (c *planCommand) Run(ctx context.Context) error {
 // what was looked at.
 func showPlan(ctx context.Context, run *terraformRun) error {
 	file := filepath.Join(run.dir, ".terraform", "headwater.tfplan")
-	defer os.Remove(file) // it holds the platform's settings
+	defer func() { _ = os.Remove(file) }() // it holds the platform's settings
 	s := begin("plan", 0)
 	defer s.clear()
 	if err := run.plan(ctx, s, file); err != nil {

@@ -34,12 +34,12 @@ func TestPortBaseIsCheckedFirst(t *testing.T) {
 // Defends the ports' owner: others' ports are refused by name, the platform's own
 // are not in its way.
 func TestPortsOfOthersAreTaken(t *testing.T) {
-	other, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
+	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	base := other.Addr().(*net.TCPAddr).Port - 4 //nolint:forcetypeassert // it is TCP
+	base := other.Addr().(*net.TCPAddr).Port - 4
 	err = checkPortsFree(t.Context(), base, local.Place{})
 	if err == nil || !strings.Contains(err.Error(), other.Addr().String()+" (broker 2)") {
 		t.Errorf("got %v", err)
