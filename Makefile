@@ -18,9 +18,9 @@ HEADWATER    := build/headwater
 TERRAFORM    := $(HEADWATER) terraform --
 PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard processors/*)))
 # Tests that start the whole platform are in test/; the rest need no platform.
-UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/autoscale$$)
+UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/)
 
-.PHONY: help up down clean test check build lint fmt fmt-check generate generate-check unit flow autoscale modules plan bench
+.PHONY: help up down clean test chaos check build lint fmt fmt-check generate generate-check unit flow autoscale modules plan bench
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,9 +45,13 @@ unit: ## Go tests of everything but test/, with the race detector
 
 flow: build ## the whole platform end to end, by terratest
 	go test -timeout 9m -parallel 3 ./test/
+	go test -timeout 5m ./test/chaos
 	go test -timeout 3m ./test/autoscale
 
-autoscale: ## tasks follow a load; utilization at exact loads (6 minutes)
+chaos: build ## 500,000 events under 100 kills, stops and rebalances, against a model
+	HEADWATER_CHAOS_EVENTS=500000 HEADWATER_CHAOS_FAULTS=100 go test -count=1 -timeout 30m -v ./test/chaos
+
+autoscale: build ## tasks follow a load; utilization at exact loads (6 minutes)
 	HEADWATER_TEST_AUTOSCALE=full go test -count=1 -timeout 20m -v ./test/autoscale
 
 modules: build ## terraform test of each module
