@@ -95,7 +95,7 @@ func copyOptions() []kgo.Opt {
 		kgo.FetchMaxBytes(16 << 20),
 		kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
-		kgo.ProducerLinger(5 * time.Millisecond),
+		kgo.ProducerLinger(250 * time.Millisecond), // until the commit
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.MetadataMinAge(50 * time.Millisecond),
 	}

@@ -26,6 +26,8 @@ type latency struct {
 	LagGrowth float64 `json:"lag_growth_records_per_second"`
 	Cores     float64 `json:"cores_used"`
 	Sustained bool    `json:"sustained"` // else queues grew, and the latency does not count
+
+	CPU map[string]float64 `json:"cpu_us_per_event"`
 }
 
 // probeReader reads sessions as any consumer would, and takes the time for those
@@ -130,7 +132,9 @@ func measureLatency(ctx context.Context, p *platform, g *generator, rate int, du
 		Rate: rate, Reached: reached, Samples: len(samples), LagGrowth: slope(lags),
 		P50: percentile(samples, .5), P90: percentile(samples, .9), P99: percentile(samples, .99), P999: percentile(samples, .999),
 	}
+	l.CPU = make(map[string]float64)
 	for name, t := range after {
+		l.CPU[name] = (t - before[name]) * 1e6 / (reached * took)
 		l.Cores += (t - before[name]) / took
 	}
 	l.Sustained = reached >= minOfTarget*float64(rate) && l.LagGrowth <= maxLagGrowth*float64(rate) && load.failed() == nil

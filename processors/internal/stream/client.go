@@ -11,6 +11,9 @@ import (
 // rebalance, the other ends the transaction of the task's former life at once.
 func instanceID(name, number string) string { return name + "-" + number }
 
+// lingerUntilCommit is longer than a transaction stays open.
+const lingerUntilCommit = 250 * time.Millisecond
+
 // options of the task's client.
 func (t *task) options(logger kgo.Logger) []kgo.Opt {
 	id := instanceID(t.spec.Name, t.number)
@@ -38,7 +41,9 @@ func (t *task) options(logger kgo.Logger) []kgo.Opt {
 
 		kgo.TransactionTimeout(t.limits.TransactionTimeout),
 		kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}),
-		kgo.ProducerLinger(5 * time.Millisecond),
+		// Nothing of a transaction is read before its end, and its end flushes: one
+		// batch per partition, not one for each few milliseconds. Full ones go out.
+		kgo.ProducerLinger(lingerUntilCommit),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
 			if topic == DeadLetterTopic {
