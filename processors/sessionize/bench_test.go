@@ -13,24 +13,40 @@ import (
 // BenchmarkApply is the whole cost of an event but Kafka's: decode, state,
 // session, encoding of outputs and changelog, commit to Pebble each 200 events.
 func BenchmarkApply(b *testing.B) {
-	lookups := streamtest.NewLookups(b)
-	d := streamtest.Driver(b, spec, newRule(streamtest.Settings(b)), lookups, 3)
+	feed := feeder(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		feed()
+	}
+}
+
+// Defends the cost of an event: a change that makes sessionize allocate more per
+// event has to say so here.
+func TestAllocationsPerEvent(t *testing.T) {
+	if allocs := testing.AllocsPerRun(5_000, feeder(t)); allocs > 45 {
+		t.Errorf("an event allocates %.0f times, more than 45", allocs)
+	}
+}
+
+// feeder returns a function that applies one event, and commits each 200.
+func feeder(tb testing.TB) func() {
+	lookups := streamtest.NewLookups(tb)
+	d := streamtest.Driver(tb, spec, newRule(streamtest.Settings(tb)), lookups, 3)
 	random := rand.New(rand.NewPCG(1, 2))
 	customers := rand.NewZipf(random, 1.01, 1, 100_000)
 	clock, data := streamtest.Day, make([]byte, 300)
-	b.ReportAllocs()
 	i := 0
-	for b.Loop() {
+	return func() {
 		i++
 		clock = clock.Add(2 * time.Millisecond)
 		e := processed.CustomerEvent{
 			ID: fmt.Sprint(i), Source: "bench", Type: pageViewed, Customer: fmt.Sprint("customer-", customers.Uint64()),
 			Time: clock, Data: data,
 		}
-		streamtest.Feed(b, d, lookups.CustomerEvent(b, &e, clock))
+		streamtest.Feed(tb, d, lookups.CustomerEvent(tb, &e, clock))
 		if i%200 == 0 {
-			streamtest.Advance(b, d, clock)
-			streamtest.Commit(b, d)
+			streamtest.Advance(tb, d, clock)
+			streamtest.Commit(tb, d)
 		}
 	}
 }
