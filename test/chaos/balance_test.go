@@ -13,8 +13,9 @@ const (
 	balanceTime = 4 * time.Minute
 	// quietTime is how long nothing may be written before the wait is given up
 	// and the damage looked at: longer than the group and a transaction take to
-	// time out together.
-	quietTime = 25 * time.Second
+	// time out together. The control's ledger never balances: it always waits.
+	quietTime        = 25 * time.Second
+	quietTimeControl = 15 * time.Second
 )
 
 // awaitBalance reads until the stages have accounted for every record and
@@ -23,6 +24,10 @@ func (o *observer) awaitBalance(s settings) {
 	o.p.t.Helper()
 	ctx, cancel := context.WithTimeout(o.p.t.Context(), balanceTime)
 	defer cancel()
+	quiet := quietTime
+	if s.unsafe {
+		quiet = quietTimeControl
+	}
 	grewAt := time.Now()
 	for ctx.Err() == nil {
 		grew, whole, err := o.catchUp(ctx)
@@ -31,7 +36,7 @@ func (o *observer) awaitBalance(s settings) {
 			o.p.t.Fatalf("read what was written: %v", err)
 		case grew:
 			grewAt = time.Now()
-		case time.Since(grewAt) > quietTime:
+		case time.Since(grewAt) > quiet:
 			return
 		case !s.unsafe && whole && o.balanced() && o.closed():
 			return

@@ -36,7 +36,7 @@ func (s settings) duration() time.Duration {
 }
 
 func (s settings) replay() string {
-	return fmt.Sprintf("HEADWATER_CHAOS_SEED=%d HEADWATER_CHAOS_EVENTS=%d HEADWATER_CHAOS_FAULTS=%d", s.seed, s.events, s.faults)
+	return fmt.Sprintf("HEADWATER_CHAOS_SEED=%d HEADWATER_CHAOS_EVENTS=%d HEADWATER_CHAOS_FAULTS=%d go test -count=1 -v -run TestChaos ./test/chaos", s.seed, s.events, s.faults)
 }
 
 func readSettings(t *testing.T) settings {
@@ -68,6 +68,7 @@ func number(t *testing.T, name string, fallback uint64) uint64 {
 // customer and type stays, and every session and count is what a single thread
 // computes from the accepted events.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	s := readSettings(t)
 	t.Logf("seed %d, %d events in %s, %d faults; to replay: %s", s.seed, s.events, s.duration(), s.faults, s.replay())
 	r := runChaos(t, s)
@@ -79,12 +80,15 @@ func TestChaos(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("to replay: %s", s.replay())
+	} else if s.events <= shortEvents {
+		tamper(t, r.observer)
 	}
 }
 
 // The negative control: with transactions switched off the same checker finds
 // damage. Without this a checker that looks at nothing would pass too.
 func TestCheckerFindsDamage(t *testing.T) {
+	t.Parallel()
 	s := readSettings(t)
 	s.events, s.faults, s.platformKills, s.unsafe = 15_000, 15, 0, true
 	t.Logf("seed %d, transactions off", s.seed)
@@ -102,8 +106,9 @@ func TestCheckerFindsDamage(t *testing.T) {
 
 // result is what a run leaves to judge.
 type result struct {
-	faults int
-	damage *damage
+	faults   int
+	damage   *damage
+	observer *observer
 }
 
 func runChaos(t *testing.T, s settings) result {
@@ -129,6 +134,6 @@ func runChaos(t *testing.T, s settings) result {
 	d := check(o)
 	t.Logf("%s; up %s, faults %s, caught up %s, checked %s", injector, up.Round(time.Second),
 		(ran - up).Round(time.Second), (balanced - ran).Round(time.Second), (time.Since(began) - balanced).Round(time.Second))
-	t.Log(o)
-	return result{faults: injector.total(), damage: d}
+	t.Logf("%s; %d times a task found its partitions gone", o, p.outcasts())
+	return result{faults: injector.total(), damage: d, observer: o}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -63,11 +64,14 @@ func startPlatform(t *testing.T) *platform {
 	return p
 }
 
+// nextPorts keeps platforms that start at the same time apart.
+var nextPorts atomic.Int64
+
 // freePorts finds a base whose ports, from ten below to eight above, are free.
 func freePorts(t *testing.T) int {
 	t.Helper()
-	for n := range 200 {
-		base := 31_400 + ((os.Getpid()+n)*40)%1_200
+	for range 200 {
+		base := 31_400 + ((os.Getpid()+int(nextPorts.Add(1)))*40)%1_200
 		free := true
 		for port := base - 10; port <= base+8 && free; port++ {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
@@ -183,6 +187,23 @@ func (p *platform) orphans() []int {
 		}
 	}
 	return pids
+}
+
+// outcasts counts how often a task learned that its group had gone on without
+// it, as one does that was stopped for longer than the session timeout.
+func (p *platform) outcasts() int {
+	n := 0
+	logs, _ := filepath.Glob(filepath.Join(p.dir, "logs", "*.log"))
+	for _, path := range logs {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		for _, said := range []string{"unable to join group session: UNKNOWN_MEMBER_ID", "FENCED", "INVALID_PRODUCER_EPOCH", "no longer ours"} {
+			n += bytes.Count(text, []byte(said))
+		}
+	}
+	return n
 }
 
 // keepLogs copies the logs to where a failed run can be studied.

@@ -44,6 +44,9 @@ func schedule(s settings) []fault {
 			tasks:  1 + rng.IntN(4),
 			action: draw(rng),
 		}
+		if s.unsafe && f.action == stopLong {
+			f.action = killTask // the control needs no zombies, and less time without them
+		}
 		switch f.action {
 		case stopShort:
 			f.hold = time.Duration(100+rng.IntN(3_000)) * time.Millisecond
