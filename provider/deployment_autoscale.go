@@ -15,7 +15,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
-	"headwater.internal/platform/internal/capacity"
 	"headwater.internal/platform/internal/supervisor"
 )
 
@@ -28,9 +27,6 @@ type autoscaleModel struct {
 var autoscaleTypes = map[string]attr.Type{
 	"min_tasks": types.Int64Type, "max_tasks": types.Int64Type, "target_utilization": types.Float64Type,
 }
-
-// defaultUtilization is the scaling law's.
-var defaultUtilization = capacity.DefaultPolicy(1, 1).TargetUtilization
 
 func autoscaleAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
@@ -56,7 +52,7 @@ func autoscaleAttribute() schema.Attribute {
 				MarkdownDescription: "Share of their time that tasks may be busy; 0.78 by default. Lower it where waiting costs more than idle tasks.",
 				Optional:            true,
 				Computed:            true,
-				Default:             float64default.StaticFloat64(defaultUtilization),
+				Default:             float64default.StaticFloat64(supervisor.DefaultUtilization),
 				Validators:          []validator.Float64{float64validator.Between(0.05, 1)},
 			},
 		},
@@ -95,7 +91,7 @@ func autoscaleOf(ctx context.Context, o types.Object, diags *diag.Diagnostics) *
 func takeAutoscale(a *supervisor.Autoscale) types.Object {
 	target := a.TargetUtilization
 	if target == 0 {
-		target = defaultUtilization
+		target = supervisor.DefaultUtilization
 	}
 	return types.ObjectValueMust(autoscaleTypes, map[string]attr.Value{
 		"min_tasks": types.Int64Value(int64(a.MinTasks)), "max_tasks": types.Int64Value(int64(a.MaxTasks)),

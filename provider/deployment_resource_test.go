@@ -185,7 +185,7 @@ func scaleByLoad(t *testing.T, s *supervisor.Supervisor, tasks int) {
 	}
 	scaled := *status.Autoscale
 	for _, d := range []*supervisor.Autoscale{nil, &scaled} { // the number is kept only while it stays autoscaled
-		status.Deployment.Autoscale, status.Deployment.Tasks = d, tasks
+		status.Autoscale, status.Tasks = d, tasks
 		if err := s.Apply(status.Deployment); err != nil {
 			t.Fatal(err)
 		}

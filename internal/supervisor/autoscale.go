@@ -9,11 +9,14 @@ import (
 	"headwater.internal/platform/internal/capacity"
 )
 
+// DefaultUtilization is the target utilization of an [Autoscale] that says none.
+var DefaultUtilization = capacity.DefaultPolicy(1, 1).TargetUtilization
+
 // Autoscale asks for as many tasks as the load needs, within bounds.
 type Autoscale struct {
 	MinTasks          int     `json:"min_tasks"`
 	MaxTasks          int     `json:"max_tasks"`
-	TargetUtilization float64 `json:"target_utilization,omitempty"` // share of their time that tasks may be busy; 0 is the default of the scaling law
+	TargetUtilization float64 `json:"target_utilization,omitempty"` // share of their time that tasks may be busy; 0 is [DefaultUtilization]
 }
 
 func (a *Autoscale) validate(port int) error {

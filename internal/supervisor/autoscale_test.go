@@ -51,11 +51,11 @@ func newScaledBench(t *testing.T, b *broker) *bench {
 	return &bench{t: t, super: s, client: &Client{URL: server.URL, Token: "token"}, notes: dir + "/notes", dir: dir}
 }
 
-func (b *bench) scaled(lowest, highest int) Deployment {
+func (b *bench) scaled(highest int) Deployment {
 	d := b.deployment("task", 1)
 	d.Name = "refine"
 	d.Environment["TEST_RECORDS_PER_SECOND"] = "1000" // while busy all the time
-	d.Autoscale = &Autoscale{MinTasks: lowest, MaxTasks: highest}
+	d.Autoscale = &Autoscale{MinTasks: 1, MaxTasks: highest}
 	return d
 }
 
@@ -89,7 +89,7 @@ func (b *bench) publishes(name string) bool {
 func TestAutoscales(t *testing.T) {
 	load := &broker{begun: time.Now(), rate: 600}
 	b := newScaledBench(t, load)
-	if err := b.super.Apply(b.scaled(1, 12)); err != nil {
+	if err := b.super.Apply(b.scaled(12)); err != nil {
 		t.Fatal(err)
 	}
 	s := b.await("two tasks for 1,200 records/s", func(s Status) bool { return s.Tasks == 2 && len(s.TasksStatus) == 2 && s.Settled() })
@@ -111,7 +111,7 @@ func TestAutoscales(t *testing.T) {
 // metrics fall silent.
 func TestAutoscaleWithoutBrokers(t *testing.T) {
 	b := newScaledBench(t, &broker{begun: time.Now(), err: errors.New("no brokers")})
-	d := b.scaled(1, 2)
+	d := b.scaled(2)
 	d.Tasks = 2
 	if err := b.super.Apply(d); err != nil {
 		t.Fatal(err)
@@ -135,16 +135,16 @@ func TestApplyKeepsScaledTasks(t *testing.T) {
 			t.Errorf("%d tasks, want %d, %v", s.Tasks, want, err)
 		}
 	}
-	apply(b.scaled(1, 4), 1)
+	apply(b.scaled(4), 1)
 	if err := b.super.setTasks("refine", 3); err != nil {
 		t.Fatal(err)
 	}
-	apply(b.scaled(1, 4), 3)
-	apply(b.scaled(1, 2), 2)
+	apply(b.scaled(4), 3)
+	apply(b.scaled(2), 2)
 	if err := b.super.setTasks("refine", 4); err != nil {
 		t.Fatal(err)
 	}
-	apply(b.scaled(1, 4), 2) // 4 was out of bounds when it was measured
+	apply(b.scaled(4), 2) // 4 was out of bounds when it was measured
 	again, err := New(testConfig(b.dir))
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestApplyKeepsScaledTasks(t *testing.T) {
 	if s, err := again.Get("refine"); err != nil || s.Tasks != 2 || s.Autoscale.MaxTasks != 4 {
 		t.Errorf("after a restart: %+v, %v", s, err)
 	}
-	fixed := b.scaled(1, 4)
+	fixed := b.scaled(4)
 	fixed.Autoscale, fixed.Tasks = nil, 1
 	apply(fixed, 1)
 }
@@ -168,7 +168,7 @@ func TestAutoscaleIsValidated(t *testing.T) {
 		"utilization of 78":       func(d *Deployment) { d.Autoscale.TargetUtilization = 78 },
 		"autoscale with port 900": func(d *Deployment) { d.Port = 900 },
 	} {
-		d := b.scaled(1, 2)
+		d := b.scaled(2)
 		change(&d)
 		if err := d.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
