@@ -65,6 +65,7 @@ check: fmt-check lint generate-check test ## everything CI runs, in its order
 
 build: ## the programs into build/, the provider into build/mirror
 	@mkdir -p build/bin $(PLUGIN_DIR)
+	@if [ ! -x $(HEADWATER) ]; then echo "  build        the programs and the provider (one to three minutes, the first time)"; fi
 	@$(GO_BUILD) -o build/bin/ ./cmd/headwater $(PROCESSORS)
 	@ln -sf bin/headwater $(HEADWATER)
 	@$(GO_BUILD) -o $(PLUGIN) ./provider
