@@ -25,6 +25,7 @@ const (
 	HeaderSubject      = "ce_subject"
 	HeaderReceivedTime = "ce_receivedtime"
 	HeaderOriginalTime = "ce_originaltime"
+	HeaderUntimed      = "ce_untimed"
 	HeaderSentTime     = "ce_senttime"
 	HeaderAnonymousID  = "ce_anonymousid"
 	HeaderImportID     = "ce_importid"
@@ -50,6 +51,7 @@ type Envelope struct {
 	ReceivedTime time.Time // optional: when the gateway took it
 	OriginalTime time.Time // optional: Time as sent, only when the gateway changed it
 	SentTime     time.Time // optional: when the sender sent it, by the sender's clock
+	Untimed      bool      // the sender gave no time, so Time is when it was received
 
 	AnonymousID string // optional: the device or visitor before it was known
 	ImportID    string // optional: the import run that brought the event
@@ -68,7 +70,7 @@ func (e Envelope) Customer() string {
 // Headers renders the envelope as record headers, times as RFC 3339 in UTC.
 func (e Envelope) Headers() []kgo.RecordHeader {
 	h := headers{
-		list: make([]kgo.RecordHeader, 0, 13),
+		list: make([]kgo.RecordHeader, 0, 14),
 		text: make([]byte, 0, 256),
 	}
 	h.add(HeaderSpecVersion, SpecVersion)
@@ -80,6 +82,9 @@ func (e Envelope) Headers() []kgo.RecordHeader {
 	h.addTime(HeaderReceivedTime, e.ReceivedTime)
 	h.addTime(HeaderOriginalTime, e.OriginalTime)
 	h.addTime(HeaderSentTime, e.SentTime)
+	if e.Untimed {
+		h.add(HeaderUntimed, "true")
+	}
 	h.add(HeaderAnonymousID, e.AnonymousID)
 	h.add(HeaderImportID, e.ImportID)
 	h.add(HeaderTraceParent, e.TraceParent)
@@ -87,7 +92,7 @@ func (e Envelope) Headers() []kgo.RecordHeader {
 	return h.list
 }
 
-// headers packs all values into one allocation: a gateway makes 13 per event.
+// headers packs all values into one allocation: a gateway makes up to 14 per event.
 type headers struct {
 	list []kgo.RecordHeader
 	text []byte
@@ -161,6 +166,8 @@ func (e *Envelope) set(key string, value []byte) (err error) {
 		e.OriginalTime, err = parseTime(key, value)
 	case HeaderSentTime:
 		e.SentTime, err = parseTime(key, value)
+	case HeaderUntimed:
+		e.Untimed = string(value) == "true"
 	case HeaderAnonymousID:
 		e.AnonymousID = string(value)
 	case HeaderImportID:

@@ -129,7 +129,7 @@ func (in *incoming) stamp(received time.Time) (clamped bool) {
 	e := &in.envelope
 	e.ReceivedTime = received
 	if e.Time.IsZero() {
-		e.Time = received
+		e.Time, e.Untimed = received, true
 	}
 	at, clamped := event.Clamp(e.Time, received)
 	if clamped && e.OriginalTime.IsZero() {

@@ -22,6 +22,7 @@ var libraryCalls = []struct {
 	name string
 	request
 	topic, customer, anonymous, id, data string
+	untimed                              bool // the call has no time of its own
 }{
 	{
 		name: "browser page, key in the body, text/plain",
@@ -76,7 +77,7 @@ var libraryCalls = []struct {
 		name: "curl track with a full type and a number as id",
 		request: request{path: "/v1/track", contentType: "application/json", body: `{"userId":42,"event":"checkout.order_placed","messageId":"m1",
 			"properties":{"total":1,"products":[{"product_id":"p"}]}}`},
-		topic: "raw.checkout.order-placed", customer: "42", id: "m1", data: `{"total":1,`,
+		topic: "raw.checkout.order-placed", customer: "42", id: "m1", data: `{"total":1,`, untimed: true,
 	},
 }
 
@@ -100,7 +101,7 @@ func TestSegmentLibraries(t *testing.T) {
 			got := p.find(c.id)
 			want := event.Envelope{
 				ID: c.id, Source: "/segment/web", Type: got.Type, Subject: c.customer, AnonymousID: c.anonymous,
-				Time: got.Time, ReceivedTime: got.timestamp, SentTime: got.SentTime,
+				Time: got.Time, ReceivedTime: got.timestamp, SentTime: got.SentTime, Untimed: c.untimed,
 			}
 			if diff := cmp.Diff(want, got.Envelope); diff != "" {
 				t.Errorf("envelope (-want +got):\n%s", diff)

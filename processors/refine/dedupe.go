@@ -47,14 +47,17 @@ func (r *rule) first(tx *stream.Tx, e *event.Envelope, body []byte, received tim
 }
 
 // contentOf is what makes two events with one id the same: what the sender said,
-// not when or how it reached us.
+// not when or how it reached us. An event without a time of its own has another
+// receipt time when it is sent again.
 func contentOf(buf []byte, e *event.Envelope, body []byte) []byte {
 	sent := e.Time
 	if !e.OriginalTime.IsZero() {
 		sent = e.OriginalTime
 	}
 	buf = appendPart(appendPart(buf, e.Type), e.Subject)
-	buf = binary.BigEndian.AppendUint64(buf, uint64(sent.UnixNano())) //nolint:gosec // kept bit by bit
+	if !e.Untimed {
+		buf = binary.BigEndian.AppendUint64(buf, uint64(sent.UnixNano())) //nolint:gosec // kept bit by bit
+	}
 	return append(buf, body...)
 }
 

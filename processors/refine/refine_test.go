@@ -217,6 +217,10 @@ func TestDuplicates(t *testing.T) {
 		{"other content", nil, other, at.Add(time.Hour), "id_collision"},
 		{"other customer", func(e *event.Envelope) { e.Subject = "bob" }, value, at, "id_collision"},
 		{"other time", func(e *event.Envelope) { e.Time = e.Time.Add(time.Second) }, value, at, "id_collision"},
+		{"without a time", func(e *event.Envelope) { e.ID, e.Untimed = "2", true }, value, at, "applied"},
+		{"again without a time, received later", func(e *event.Envelope) {
+			e.ID, e.Untimed, e.Time = "2", true, e.Time.Add(time.Minute)
+		}, value, at.Add(time.Minute), "duplicate"},
 		{"other source", func(e *event.Envelope) { e.Source = "till" }, value, at, "applied"},
 		{"at the end of the window", nil, value, at.Add(24 * time.Hour), "duplicate"},
 		{"after the window", nil, value, at.Add(25 * time.Hour), "applied"},
