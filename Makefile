@@ -55,7 +55,8 @@ autoscale: build ## tasks follow a load; utilization at exact loads (6 minutes)
 	HEADWATER_TEST_AUTOSCALE=full go test -count=1 -timeout 20m -v ./test/autoscale
 
 modules: build ## terraform test of each module
-	@for m in modules/*/; do echo "terraform test: $$m"; $(TERRAFORM) -chdir=$$m init -backend=false -input=false >/dev/null && $(TERRAFORM) -chdir=$$m test; done
+	@rm -rf build/modules && cp -r modules build/modules && find build/modules -name .terraform -o -name .terraform.lock.hcl | xargs rm -rf
+	@for m in build/modules/*/; do echo "terraform test: $$m"; $(TERRAFORM) -chdir=$$m init -backend=false -input=false >/dev/null && $(TERRAFORM) -chdir=$$m test; done
 
 bench: build ## measure speed and latency against the limit (about 25 minutes; see docs/benchmarks.md)
 	@go build -o build/tools/bench ./bench
