@@ -91,9 +91,8 @@ func (o *observer) closed() bool {
 			return false
 		}
 	}
-	now := time.Now()
 	for _, c := range o.counts.live() {
-		if mustBeFinal(c, now) && c.State != aggregates.CountStateFinal {
+		if mustBeFinal(c, o.readAt) && c.State != aggregates.CountStateFinal {
 			return false
 		}
 	}

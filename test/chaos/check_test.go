@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -161,7 +160,6 @@ func checkSessions(d *damage, m *model, o *observer, partitionOf map[string]int3
 
 func checkCounts(d *damage, m *model, o *observer, partitionOf map[string]int32) {
 	want := m.counts(partitionOf)
-	now := time.Now()
 	for key, c := range o.counts.live() {
 		w := want[key]
 		if got := (count{c.Events, c.UniqueCustomers, c.RevenueMicros}); got != w {
@@ -171,7 +169,7 @@ func checkCounts(d *damage, m *model, o *observer, partitionOf map[string]int32)
 		if own := countKey(c.Type, c.Window, c.Start, c.Partition); own != key {
 			d.add(wrongCount, "%s: it speaks of %s", key, own)
 		}
-		if mustBeFinal(c, now) && c.State != aggregates.CountStateFinal {
+		if mustBeFinal(c, o.readAt) && c.State != aggregates.CountStateFinal {
 			d.add(notFinal, "window %s", key)
 		}
 	}

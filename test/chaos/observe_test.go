@@ -29,6 +29,7 @@ type observer struct {
 	admin    *kadm.Client
 	registry *event.Registry
 	next     map[place]int64
+	readAt   time.Time // everything that was committed by then has been read
 
 	raw       map[place][]*kgo.Record
 	processed [][]processed.CustomerEvent // by partition
@@ -99,6 +100,7 @@ func (p *platform) observe() *observer {
 // catchUp reads up to where the topics ended when it was called. It says whether
 // anything came, and whether no transaction was open.
 func (o *observer) catchUp(ctx context.Context) (grew, whole bool, err error) {
+	asked := time.Now()
 	topics := o.client.GetConsumeTopics()
 	stable, err := o.admin.ListCommittedOffsets(ctx, topics...)
 	if err != nil {
@@ -132,6 +134,7 @@ func (o *observer) catchUp(ctx context.Context) (grew, whole bool, err error) {
 			}
 		}
 	}
+	o.readAt = asked
 	return grew, whole, nil
 }
 
