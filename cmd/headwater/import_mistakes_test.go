@@ -13,8 +13,8 @@ func TestImportChecksTheHeader(t *testing.T) {
 	collector := startCollector(t, &fakeCollector{})
 	wrong := write(t, "m.yaml", strings.ReplaceAll(testMapping, "customer: who", "customer: whoo")+"sorce: x\n")
 	out, err := cli(t, "import", "--no-wait", "--mapping", wrong, write(t, "rows.csv", rows(10)))
-	if err == nil || out != "" || collector.requests != 0 {
-		t.Fatalf("%v, %d requests, printed %q", err, collector.requests, out)
+	if err == nil || out != "" || collector.taken() != 0 {
+		t.Fatalf("%v, %d requests, printed %q", err, collector.taken(), out)
 	}
 	for _, part := range []string{
 		`m.yaml:5: customer reads the field "whoo", which the file has not; did you mean "who"?`,
@@ -36,8 +36,8 @@ func TestImportOfAnUndeclaredType(t *testing.T) {
 	if err == nil || out != "" || !strings.Contains(err.Error(), `shop.item_seen, which the mapping makes of every line, so nothing was imported: got "shop.item_seen", did you mean`) {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if collector.requests > 20 {
-		t.Errorf("%d requests were sent", collector.requests)
+	if collector.taken() > 20 {
+		t.Errorf("%d requests were sent", collector.taken())
 	}
 }
 
