@@ -56,10 +56,13 @@ var factories = map[string]func() (tfprotov6.ProviderServer, error){
 }
 
 // accept runs the steps against the provider in this process. Without a terraform
-// binary it skips and says so.
+// binary it skips and says so; in CI that is a failure.
 func accept(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
 	if os.Getenv("TF_ACC") == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no terraform binary on PATH")
+		}
 		t.Skip("no terraform binary on PATH")
 	}
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: factories, Steps: steps})
