@@ -64,7 +64,7 @@ func TestBrokersAwayInApply(t *testing.T) {
 	})
 	config := strings.Replace(on(c, topic("raw.web.clicked", 1, "")), `"10s"`, `"2s"`, 1)
 	accept(t,
-		resource.TestStep{Config: config, ExpectError: flexible("connection refused")},
+		resource.TestStep{Config: config, ExpectError: flexible("Kafka cannot be reached")},
 		resource.TestStep{PreConfig: c.Restart, Config: config, Check: brokersHave(c, "raw.web.clicked", 1, nil)},
 	)
 }
