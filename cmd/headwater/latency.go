@@ -34,10 +34,10 @@ type events struct {
 }
 
 const (
-	latencyMetric = "headwater_end_to_end_latency_seconds"
-	latencyStage  = "sessionize"
-	eventsMetric  = "headwater_collect_events_total"
-	deniedMetric  = "headwater_authorization_denied_total"
+	latencyMetric    = "headwater_stream_record_e2e_latency_seconds"
+	latencyProcessor = "sessionize"
+	eventsMetric     = "headwater_collect_events_total"
+	deniedMetric     = "headwater_authorization_denied_total"
 )
 
 // measured is what the tasks' own metrics say. A task that does not answer is
@@ -66,7 +66,7 @@ func measure(ctx context.Context, deployments []supervisor.Status) measured {
 
 func (m *measured) add(families map[string]*dto.MetricFamily) {
 	for _, metric := range families[latencyMetric].GetMetric() {
-		if label(metric, "stage") == latencyStage {
+		if label(metric, "processor") == latencyProcessor {
 			m.latency.add(metric.GetHistogram())
 		}
 	}

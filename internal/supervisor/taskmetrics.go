@@ -15,7 +15,7 @@ import (
 
 // Metrics of a task, as processors/internal/stream names them.
 const (
-	recordsMetric = "headwater_stream_records_total"
+	recordsMetric = "headwater_stream_process_total"
 	busyMetric    = "headwater_stream_busy_seconds_total"
 	lagMetric     = "headwater_stream_lag_seconds"
 )

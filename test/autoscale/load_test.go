@@ -185,7 +185,7 @@ type counters struct{ busy, records float64 }
 
 var (
 	busyLine    = regexp.MustCompile(`(?m)^headwater_stream_busy_seconds_total\{.*\} (\S+)$`)
-	recordsLine = regexp.MustCompile(`(?m)^headwater_stream_records_total\{.*\} (\S+)$`)
+	recordsLine = regexp.MustCompile(`(?m)^headwater_stream_process_total\{.*\} (\S+)$`)
 )
 
 func (p *platform) counters() map[int]counters {

@@ -28,10 +28,10 @@ func TestServesItsState(t *testing.T) {
 	await(t, env.httpAddress, "/readyz", "ready")
 	p.checkCopies(p.produceKeys("raw.a", 100))
 	for _, want := range []string{
-		`headwater_end_to_end_latency_seconds_bucket{stage="tally",le="0.1"}`,
-		`headwater_stream_records_total{processor="tally",verdict="applied"} 100`,
+		`headwater_stream_record_e2e_latency_seconds_bucket{processor="tally",le="0.1"}`,
+		`headwater_stream_process_total{processor="tally",verdict="applied"} 100`,
 		`headwater_stream_dead_letters_total{class="bad_payload",processor="tally"} 0`,
-		`headwater_stream_lag_records{partition="1",processor="tally",topic="raw.a"} 0`,
+		`headwater_stream_records_lag{partition="1",processor="tally",topic="raw.a"} 0`,
 	} {
 		await(t, env.httpAddress, "/metrics", want)
 	}

@@ -32,7 +32,7 @@ func TestTimerThatWritesNothingOpensNothing(t *testing.T) {
 		p.produce(number("raw.a", "a", delay))
 		p.read("echoes", func(l []*kgo.Record) bool { return len(l) == n+1 })
 	}
-	eventually(t, "the early timer comes up", func() bool { return counterValue(t, r.t.metrics.woken) > 0 })
+	eventually(t, "the early timer comes up", func() bool { return counterValue(t, r.t.metrics.punctuations) > 0 })
 	described, err := kadm.NewClient(p.client).DescribeTransactions(t.Context(), instanceID(echoSpec.Name, "0"))
 	if err != nil {
 		t.Fatal(err)

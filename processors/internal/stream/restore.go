@@ -234,6 +234,14 @@ func (r *restorer) replay(ctx context.Context, list []*restored) (int, error) {
 		return 0, err
 	}
 	defer client.Close()
+	defer func() { // what an error leaves undone is not under way any more
+		for _, one := range byNumber {
+			r.metrics.restoreLeft.Sub(float64(one.end - one.next))
+		}
+	}()
+	for _, one := range byNumber {
+		r.metrics.restoreLeft.Add(float64(one.end - one.next))
+	}
 	n := 0
 	for len(byNumber) > 0 {
 		fetches := client.PollFetches(ctx)
@@ -246,7 +254,9 @@ func (r *restorer) replay(ctx context.Context, list []*restored) (int, error) {
 			if !ok || len(f.Records) == 0 {
 				return
 			}
+			before := one.next
 			took, err := r.replayBatch(one, f.Records)
+			r.metrics.restoreLeft.Sub(float64(one.next - before))
 			failed = errors.Join(failed, err)
 			n += took
 			if one.next >= one.end {

@@ -165,7 +165,9 @@ func (t *task) poll(ctx context.Context) kgo.Fetches {
 	pollCtx, cancel := context.WithDeadline(ctx, begun.Add(wait))
 	defer cancel()
 	fetches := t.session.PollRecords(pollCtx, t.pace.records(t.limits))
-	t.waited += time.Since(begun)
+	waited := time.Since(begun)
+	t.waited += waited
+	t.metrics.polled(fetches.NumRecords(), waited)
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 			t.log.Warn("read input", "topic", topic, "partition", partition, "err", err)
@@ -176,7 +178,11 @@ func (t *task) poll(ctx context.Context) kgo.Fetches {
 
 func (t *task) applyAll(fetches kgo.Fetches) (again string, err error) {
 	begun := time.Now()
-	defer func() { t.pace.took(fetches.NumRecords(), time.Since(begun)) }()
+	defer func() {
+		n, took := fetches.NumRecords(), time.Since(begun)
+		t.pace.took(n, took)
+		t.metrics.processed(n, took)
+	}()
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		if len(f.Records) == 0 || err != nil || again != "" {
 			return
@@ -226,6 +232,7 @@ func (t *task) apply(p *partition, r *kgo.Record) (again string, err error) {
 const wakeLimit = 500
 
 func (t *task) wakeAll() error {
+	begun, woken := time.Now(), 0
 	for _, number := range slices.Sorted(maps.Keys(t.parts)) {
 		p := t.parts[number]
 		if p.clock.IsZero() || p.nextDue.After(p.clock) {
@@ -240,7 +247,11 @@ func (t *task) wakeAll() error {
 		}
 		if n > 0 {
 			t.open.woke(number, n)
+			woken += n
 		}
+	}
+	if woken > 0 {
+		t.metrics.punctuate.Observe(time.Since(begun).Seconds())
 	}
 	return nil
 }

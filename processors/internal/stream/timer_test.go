@@ -110,7 +110,7 @@ func TestZombieTimersAreFenced(t *testing.T) {
 	leave(t, p, zombie)
 	successor := p.start(echoSpec, echoRule{}, 1, nil)
 	eventually(t, "the successor wakes the timers", func() bool {
-		return counterValue(t, successor.t.metrics.woken) >= 17
+		return counterValue(t, successor.t.metrics.punctuations) >= 17
 	})
 	close(awake)
 	eventually(t, "the zombie's transaction is aborted", func() bool {

@@ -295,6 +295,7 @@ func (t *task) settle(ctx context.Context) error {
 }
 
 func (t *task) takeIn(r *restored) *partition {
+	t.metrics.taskCreated.Inc()
 	p := newPartition(r.number, t.spec, t.rule, t.codecs, r.store)
 	p.meta, p.send = r.meta, t.send
 	p.judge = func(v Verdict) Verdict {
@@ -313,6 +314,7 @@ func (t *task) letGo(number int32) error {
 	}
 	delete(t.parts, number)
 	t.metrics.forgetLag(number)
+	t.metrics.taskClosed.Inc()
 	for tp := range t.position {
 		if tp.partition == number {
 			delete(t.position, tp)
