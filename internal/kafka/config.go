@@ -5,8 +5,10 @@
 package kafka
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -37,6 +39,10 @@ type Config struct {
 	SASL             SASL
 	TLS              TLS
 	DialTimeout      time.Duration // 5 s when zero
+
+	// Dial makes connections in the place of TCP, TLS and DialTimeout; nil for
+	// those. Simulated networks are its use.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // FromEnvironment reads a Config from the HEADWATER_* variables above.
@@ -107,7 +113,9 @@ func (c Config) Options() ([]kgo.Opt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tlsConfig != nil {
+	if c.Dial != nil {
+		opts = append(opts, kgo.Dialer(c.Dial))
+	} else if tlsConfig != nil {
 		opts = append(opts, kgo.DialTLSConfig(tlsConfig))
 	}
 	mechanism, err := c.SASL.Mechanisms()

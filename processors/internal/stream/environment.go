@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -25,6 +26,8 @@ type environment struct {
 
 	limits Limits
 	logger kgo.Logger
+	disk   vfs.FS // holds stateDir; nil for the machine's
+	unsafe bool   // transactions are off, see unsafe.go
 }
 
 func readEnvironment() (environment, error) {
@@ -35,6 +38,7 @@ func readEnvironment() (environment, error) {
 		httpAddress: settings.required(envHTTP),
 		registryURL: settings.required(envRegistry),
 		limits:      DefaultLimits(),
+		unsafe:      os.Getenv(envUnsafe) != "",
 	}
 	env.limits.CommitInterval = settings.Duration(envCommit, env.limits.CommitInterval, "longest a transaction stays open")
 	return env, settings.err()

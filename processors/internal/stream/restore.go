@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -27,6 +26,7 @@ type restorer struct {
 	admin   *kadm.Client
 	spec    Spec
 	waker   Waker
+	disk    vfs.FS
 	dir     string // holds one directory per partition
 	task    string
 	metrics *metrics
@@ -173,16 +173,16 @@ func (r *restorer) prepare(ctx context.Context, number int32, log changelog) (*r
 func (r *restorer) open(ctx context.Context, number int32) (*store, error) {
 	dir := filepath.Join(r.dir, strconv.Itoa(int(number)))
 	for begun := time.Now(); ; {
-		if err := os.MkdirAll(dir, 0o750); err != nil {
+		if err := r.disk.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("make state directory: %w", err)
 		}
-		s, err := openStore(vfs.Default, dir)
+		s, err := openStore(r.disk, dir)
 		switch {
 		case err == nil:
 			return s, nil
 		case errors.Is(err, errUnusable):
 			r.log.Warn("drop state and restore it", "partition", number, "dir", dir, "err", err)
-			if err := os.RemoveAll(dir); err != nil {
+			if err := r.disk.RemoveAll(dir); err != nil {
 				return nil, fmt.Errorf("drop state: %w", err)
 			}
 		case time.Since(begun) > 2*lockPatience:
@@ -200,10 +200,10 @@ func (r *restorer) reopen(s *store) (*store, error) {
 	if err := s.close(); err != nil {
 		return nil, err
 	}
-	if err := os.RemoveAll(s.dir); err != nil {
+	if err := r.disk.RemoveAll(s.dir); err != nil {
 		return nil, fmt.Errorf("drop state: %w", err)
 	}
-	return openStore(vfs.Default, s.dir)
+	return openStore(r.disk, s.dir)
 }
 
 // replay applies what the stores miss of the changelog and reports how many

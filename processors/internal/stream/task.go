@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -79,12 +81,12 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 	}
 	t.client = t.session.Client()
 	t.admin = kadm.NewClient(t.client)
-	if t.outputs, err = t.writer(cfg); err != nil {
+	if t.outputs, err = t.writer(cfg, env.unsafe); err != nil {
 		return nil, err
 	}
 	waker, _ := rule.(Waker)
 	r := &restorer{
-		cfg: cfg, admin: t.admin, spec: spec, waker: waker, dir: env.stateDir, task: env.task, metrics: t.metrics, log: t.log,
+		cfg: cfg, admin: t.admin, spec: spec, waker: waker, disk: cmp.Or(env.disk, vfs.Default), dir: env.stateDir, task: env.task, metrics: t.metrics, log: t.log,
 	}
 	t.group.restore = r.restore
 	return t, nil

@@ -1,8 +1,6 @@
 package stream
 
 import (
-	"os"
-
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"headwater.internal/platform/internal/kafka"
@@ -16,8 +14,8 @@ const envUnsafe = "HEADWATER_UNSAFE_NO_TRANSACTIONS"
 
 // writer is the client that outputs and changes of state go through: the
 // transactional one.
-func (t *task) writer(cfg kafka.Config) (*kgo.Client, error) {
-	if os.Getenv(envUnsafe) == "" {
+func (t *task) writer(cfg kafka.Config, unsafe bool) (*kgo.Client, error) {
+	if !unsafe {
 		return t.client, nil
 	}
 	t.log.Warn("transactions are off: what this task writes will be lost and doubled", "because", envUnsafe)
