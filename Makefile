@@ -14,6 +14,12 @@ RACE         := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 LINT_VERSION := v2.15.0
 LINT         := build/tools/golangci-lint-$(LINT_VERSION)
 HEADWATER    := build/headwater
+# KAFKA=apache: `make up` and `make test` on six real brokers and Apicurio (needs Java 17 and Maven).
+KAFKA        ?=
+export HEADWATER_KAFKA      := $(KAFKA)
+export HEADWATER_TEST_KAFKA := $(KAFKA)
+# One platform of real brokers takes ten Java processes: its tests run one after the other.
+FLOW         := $(if $(filter apache,$(KAFKA)),-timeout 40m -parallel 1,-timeout 9m -parallel 3)
 # Finds the terraform that .terraform-version asks for, or fetches it.
 TERRAFORM    := $(HEADWATER) terraform --
 PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard processors/*)))
@@ -44,7 +50,7 @@ unit: ## Go tests of everything but test/, with the race detector
 	go test $(RACE) -timeout 8m $(UNIT)
 
 flow: build ## the whole platform end to end, by terratest
-	go test -timeout 9m -parallel 3 ./test/
+	go test $(FLOW) ./test/
 	go test -timeout 5m ./test/chaos
 	go test -timeout 3m ./test/autoscale
 

@@ -76,22 +76,21 @@ func terraformEnvironment(root, source string, place local.Place, secrets local.
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{
-		kafka.EnvBootstrapServers:       place.BootstrapList(),
-		kafka.EnvSASLMechanism:          kafka.ScramSHA512,
-		kafka.EnvSASLUsername:           local.Admin,
-		kafka.EnvSASLPassword:           secrets.Admin,
-		"HEADWATER_SCHEMA_REGISTRY_URL": place.RegistryURL,
-		"HEADWATER_SUPERVISOR_URL":      place.SupervisorURL,
-		"HEADWATER_SUPERVISOR_TOKEN":    secrets.SupervisorToken,
-		"TF_CLI_CONFIG_FILE":            filepath.Join(root, "build", "terraform.rc"),
-		"TF_IN_AUTOMATION":              "1",
-		"CHECKPOINT_DISABLE":            "1",
-		"TF_VAR_passwords":              string(passwords),
-		"TF_VAR_password_version":       "1",
-		"TF_VAR_programs_dir":           filepath.Join(root, "build", "bin"),
-		"TF_VAR_collector_port":         strconv.Itoa(place.CollectorPort()),
-	}, nil
+	env := place.Environment()
+	maps.Copy(env, map[string]string{
+		kafka.EnvSASLUsername:        local.Admin,
+		kafka.EnvSASLPassword:        secrets.Admin,
+		"HEADWATER_SUPERVISOR_URL":   place.SupervisorURL,
+		"HEADWATER_SUPERVISOR_TOKEN": secrets.SupervisorToken,
+		"TF_CLI_CONFIG_FILE":         filepath.Join(root, "build", "terraform.rc"),
+		"TF_IN_AUTOMATION":           "1",
+		"CHECKPOINT_DISABLE":         "1",
+		"TF_VAR_passwords":           string(passwords),
+		"TF_VAR_password_version":    "1",
+		"TF_VAR_programs_dir":        filepath.Join(root, "build", "bin"),
+		"TF_VAR_collector_port":      strconv.Itoa(place.CollectorPort()),
+	})
+	return env, nil
 }
 
 // principals are the names that get a password: the processors, which are the

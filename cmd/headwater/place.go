@@ -17,6 +17,7 @@ import (
 type placeFlags struct {
 	DataDir  string `default:"${data_dir}" type:"path" env:"HEADWATER_DATA_DIR" placeholder:"DIR" help:"Where the local platform keeps everything (default build/local)."`
 	PortBase int    `env:"HEADWATER_PORT_BASE" placeholder:"PORT" help:"When starting, count all ports from this one: collector -10, registry -9, supervisor -8, brokers +2 to +7 (default: as last time, else 19090)."`
+	Kafka    string `env:"HEADWATER_KAFKA" enum:"embedded,apache," default:"" placeholder:"KIND" help:"When starting, the Kafka to run on: embedded, or apache for six real brokers and Apicurio, which needs Java 17 and, the first time, Maven (default: as last time, else embedded)."`
 }
 
 // open reads where the platform is and the secrets to reach it. It does not

@@ -14,13 +14,15 @@ import (
 	"syscall"
 	"time"
 
+	"headwater.internal/platform/internal/apache"
 	"headwater.internal/platform/internal/local"
 )
 
 // How long the platform may take to answer, and to go.
 const (
-	startTime = 60 * time.Second
-	stopTime  = 90 * time.Second // tasks get 30 s to drain
+	startTime       = 60 * time.Second
+	apacheStartTime = 5 * time.Minute   // ten processes of Java, on a busy machine
+	stopTime        = 150 * time.Second // tasks get 30 s to drain, real brokers 60 s
 )
 
 // ensurePlatform starts the platform unless it runs already, and waits until it
@@ -29,6 +31,14 @@ const (
 // usable.
 func ensurePlatform(ctx context.Context, f placeFlags) (local.Place, local.Secrets, error) {
 	if err := checkPortBase(f.portBase()); err != nil {
+		return local.Place{}, local.Secrets{}, err
+	}
+	kind, err := local.ChooseKafka(f.DataDir, f.Kafka)
+	if err != nil {
+		return local.Place{}, local.Secrets{}, err
+	}
+	f.Kafka = kind
+	if err := fetchKafka(ctx, kind); err != nil {
 		return local.Place{}, local.Secrets{}, err
 	}
 	s := begin("platform", 0)
@@ -67,6 +77,22 @@ func ensurePlatform(ctx context.Context, f placeFlags) (local.Place, local.Secre
 	}
 	s.done("started, process %d: brokers %s to %d", place.PID, place.BootstrapServers[0], place.PortBase+1+local.Brokers)
 	return place, secrets, nil
+}
+
+// fetchKafka brings what the brokers are made of, where it is missing: a start
+// that downloads would look like one that hangs.
+func fetchKafka(ctx context.Context, kind string) error {
+	if kind != local.Apache {
+		return nil
+	}
+	s := begin("kafka", 0)
+	defer s.clear()
+	fetched := false
+	err := apache.Fetch(ctx, local.ApacheCacheDir(findRoot()), func(string) { fetched = true })
+	if err == nil && fetched {
+		s.done("Apache Kafka and Apicurio are in build/apache")
+	}
+	return err
 }
 
 // launchPlatform starts the platform's process and waits until it answers. The
@@ -133,7 +159,7 @@ func startPlatform(f placeFlags) (cmd *exec.Cmd, logged int64, err error) {
 		return nil, 0, err
 	}
 	defer log.Close()
-	cmd = exec.Command(program, "run", "--data-dir", f.DataDir, "--port-base", strconv.Itoa(f.portBase())) //nolint:noctx // it outlives this command
+	cmd = exec.Command(program, "run", "--data-dir", f.DataDir, "--port-base", strconv.Itoa(f.portBase()), "--kafka", f.Kafka) //nolint:noctx // it outlives this command
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
@@ -144,7 +170,11 @@ func startPlatform(f placeFlags) (cmd *exec.Cmd, logged int64, err error) {
 
 // waitForPlatform returns when the platform answers. check ends the wait early.
 func waitForPlatform(ctx context.Context, f placeFlags, check func() error) (local.Place, local.Secrets, error) {
-	for deadline := time.Now().Add(startTime); time.Now().Before(deadline); {
+	limit := startTime
+	if f.Kafka == local.Apache {
+		limit = apacheStartTime
+	}
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
 		// platform.json may still be the last run's: only the one who holds the lock counts.
 		place, secrets, err := f.open()
 		if pid, _ := local.RunningPID(f.DataDir); err == nil && pid != 0 && pid == place.PID && answers(ctx, place, secrets) {
@@ -159,7 +189,7 @@ func waitForPlatform(ctx context.Context, f placeFlags, check func() error) (loc
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return local.Place{}, local.Secrets{}, fmt.Errorf("the platform does not answer after %s: see %s", startTime, platformLog(f.DataDir))
+	return local.Place{}, local.Secrets{}, fmt.Errorf("the platform does not answer after %s: see %s", limit, platformLog(f.DataDir))
 }
 
 // stopPlatform asks the platform to go and waits until it is gone: the tasks

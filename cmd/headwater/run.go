@@ -14,7 +14,7 @@ type runCommand struct {
 
 // Help is shown under headwater run --help.
 func (c *runCommand) Help() string {
-	return `Holds the embedded Kafka, the schema registry and the supervisor, until interrupted; then the tasks drain and the data is written down. headwater up starts it in the background.`
+	return `Holds the brokers, the schema registry and the supervisor, until interrupted; then the tasks drain and the data is written down. headwater up starts it in the background.`
 }
 
 // Run is the command.
@@ -23,7 +23,15 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	platform, err := local.Start(c.DataDir, c.portBase(), logger)
+	kind, err := local.ChooseKafka(c.DataDir, c.Kafka)
+	if err != nil {
+		return err
+	}
+	var opts []local.Option
+	if kind == local.Apache {
+		opts = append(opts, local.WithApache(ctx, local.ApacheCacheDir(findRoot())))
+	}
+	platform, err := local.Start(c.DataDir, c.portBase(), logger, opts...)
 	if err != nil {
 		return err
 	}

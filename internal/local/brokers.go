@@ -62,12 +62,8 @@ func startBrokers(place Place, secrets Secrets, registry *prometheus.Registry, l
 		return nil, err
 	}
 	denials := newDenials(logger, registry)
-	ports := make([]int, Brokers)
-	for i := range ports {
-		ports[i] = place.PortBase + 2 + i
-	}
 	b.cluster, err = kfake.NewCluster(
-		kfake.Ports(ports...),
+		kfake.Ports(place.brokerPorts()...),
 		kfake.ListenFn(denials.listen),
 		kfake.ClusterID(newClusterID()), // of a first start; the data keeps it
 		kfake.DataDir(dir),

@@ -35,6 +35,8 @@ type Place struct {
 	PID              int      `json:"pid"`      // of the platform process; may be gone
 	Revision         string   `json:"revision"` // of the program it runs
 	ClusterID        string   `json:"cluster_id"`
+	Kafka            string   `json:"kafka,omitempty"`   // Embedded when empty
+	TLSCA            string   `json:"tls_ca,omitempty"`  // path of the brokers' certificate authority; empty without TLS
 	BootstrapServers []string `json:"bootstrap_servers"` // host:port
 	RegistryURL      string   `json:"registry_url"`
 	SupervisorURL    string   `json:"supervisor_url"`
@@ -82,6 +84,22 @@ func (p Place) Path(name ...string) string {
 	return filepath.Join(append([]string{p.DataDir}, name...)...)
 }
 
+func (p Place) kafka() string {
+	if p.Kafka == "" {
+		return Embedded
+	}
+	return p.Kafka
+}
+
+// brokerPorts are the ports of the brokers, in the order of their ids.
+func (p Place) brokerPorts() []int {
+	ports := make([]int, Brokers)
+	for i := range ports {
+		ports[i] = p.PortBase + 2 + i
+	}
+	return ports
+}
+
 // CollectorPort is the port of CollectorURL.
 func (p Place) CollectorPort() int { return p.PortBase - 10 }
 
@@ -94,11 +112,26 @@ func (p Place) KafkaConfig(principal, password string) kafka.Config {
 	return kafka.Config{
 		BootstrapServers: p.BootstrapServers,
 		SASL:             kafka.SASL{Mechanism: kafka.ScramSHA512, Username: principal, Password: password},
+		TLS:              kafka.TLS{CA: p.TLSCA},
 	}
 }
 
 // AdminConfig is how the superuser reaches the brokers.
 func (p Place) AdminConfig(s Secrets) kafka.Config { return p.KafkaConfig(Admin, s.Admin) }
+
+// Environment is what every client of the platform needs, besides a user and a
+// password: the provider, the tasks, and people's own programs.
+func (p Place) Environment() map[string]string {
+	env := map[string]string{
+		kafka.EnvBootstrapServers:       p.BootstrapList(),
+		kafka.EnvSASLMechanism:          kafka.ScramSHA512,
+		"HEADWATER_SCHEMA_REGISTRY_URL": p.RegistryURL,
+	}
+	if p.TLSCA != "" {
+		env[kafka.EnvTLSCA] = p.TLSCA
+	}
+	return env
+}
 
 func hostPort(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 

@@ -22,7 +22,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"headwater.internal/platform/internal/capacity"
-	"headwater.internal/platform/internal/kafka"
 	"headwater.internal/platform/internal/schema"
 	"headwater.internal/platform/internal/supervisor"
 )
@@ -34,6 +33,7 @@ type Platform struct {
 
 	brokers    *brokers
 	registry   *schema.Registry
+	apache     *realBrokers // instead of the two above
 	offsets    *offsets
 	supervisor *supervisor.Supervisor
 	servers    []*http.Server
@@ -83,13 +83,7 @@ func (p *Platform) start(logger *slog.Logger) error {
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if p.registry, err = schema.New(p.Place.Path("registry")); err != nil {
-		return fmt.Errorf("start the schema registry: %w", err)
-	}
-	if err := p.serve(p.Place.RegistryURL, p.registry.Handler(), logger); err != nil {
-		return err
-	}
-	if p.brokers, err = startBrokers(p.Place, p.Secrets, metrics, logger); err != nil {
+	if err := p.startKafka(metrics, logger); err != nil {
 		return err
 	}
 	if p.Place.ClusterID, err = clusterID(p.Place, p.Secrets); err != nil {
@@ -114,6 +108,22 @@ func (p *Platform) start(logger *slog.Logger) error {
 	return nil
 }
 
+// startKafka starts the brokers and the registry.
+func (p *Platform) startKafka(metrics *prometheus.Registry, logger *slog.Logger) error {
+	if p.apache != nil {
+		return p.apache.start(p.Place, p.Secrets, logger)
+	}
+	var err error
+	if p.registry, err = schema.New(p.Place.Path("registry")); err != nil {
+		return fmt.Errorf("start the schema registry: %w", err)
+	}
+	if err := p.serve(p.Place.RegistryURL, p.registry.Handler(), logger); err != nil {
+		return err
+	}
+	p.brokers, err = startBrokers(p.Place, p.Secrets, metrics, logger)
+	return err
+}
+
 // Close drains the tasks, then stops the brokers and the registry. Its data
 // stays.
 func (p *Platform) Close(ctx context.Context) error {
@@ -133,6 +143,9 @@ func (p *Platform) Close(ctx context.Context) error {
 	if p.registry != nil {
 		errs = append(errs, p.registry.Close())
 	}
+	if p.apache != nil {
+		errs = append(errs, p.apache.close(ctx))
+	}
 	if p.Place.PID != 0 {
 		p.Place.PID = 0
 		errs = append(errs, p.Place.Save())
@@ -142,14 +155,10 @@ func (p *Platform) Close(ctx context.Context) error {
 
 func (p *Platform) supervisorConfig(metrics *prometheus.Registry, logger *slog.Logger) supervisor.Config {
 	return supervisor.Config{
-		Dir:      p.Place.Path("supervisor"),
-		LogDir:   p.Place.Path("logs"),
-		StateDir: p.Place.Path("state"),
-		Environment: map[string]string{
-			kafka.EnvBootstrapServers:       p.Place.BootstrapList(),
-			kafka.EnvSASLMechanism:          kafka.ScramSHA512,
-			"HEADWATER_SCHEMA_REGISTRY_URL": p.Place.RegistryURL,
-		},
+		Dir:         p.Place.Path("supervisor"),
+		LogDir:      p.Place.Path("logs"),
+		StateDir:    p.Place.Path("state"),
+		Environment: p.Place.Environment(),
 		Password: func(principal string) (string, error) {
 			s, err := EnsureSecrets(p.Place.DataDir, principal)
 			return s.Principals[principal], err
