@@ -19,6 +19,7 @@ type credentials struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
 	WriteKey string `json:"write_key"`
+	TLSCA    string `json:"tls_ca"`
 }
 
 func (p *platform) credentials(name string) credentials {
@@ -37,13 +38,14 @@ func (p *platform) produceAs(ctx context.Context, principal, topic string, value
 	config := kafka.Config{
 		BootstrapServers: kafka.SplitServers(p.status().BootstrapServers),
 		SASL:             kafka.SASL{Mechanism: kafka.ScramSHA512, Username: c.Username, Password: c.Password},
+		TLS:              kafka.TLS{CA: c.TLSCA},
 	}
 	client, err := config.Client(kgo.DefaultProduceTopic(topic))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return client.ProduceSync(ctx, &kgo.Record{Value: value}).FirstErr()
 }
@@ -92,7 +94,7 @@ func goodEventsOfABadBatch(t *testing.T, p *platform) {
 	if status/100 == 5 || !strings.Contains(answer, "/url") || strings.Count(answer, `"accepted"`) < 1 {
 		t.Errorf("answer %d: %s", status, answer)
 	}
-	waitFor(t, 10*time.Second, "the good event of the batch", func() bool {
+	waitFor(t, time.Minute, "the good event of the batch", func() bool {
 		found := p.sessions("bad-batch")
 		return len(found) == 1 && found[0].Events == 1
 	})
@@ -109,16 +111,16 @@ func poisonRecord(t *testing.T, p *platform) {
 	if err := p.produceAs(t.Context(), "admin", "raw.browsing.page-viewed", []byte("poison")); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, 15*time.Second, "the poison among the dead letters", func() bool {
+	waitFor(t, time.Minute, "the poison among the dead letters", func() bool {
 		return strings.Contains(p.run("dead-letters", "list", "--json"), "raw.browsing.page-viewed")
 	})
 	p.run("send", "browsing.page_viewed", "--customer", "after-poison", "--data", `{"url":"https://example.com/"}`)
-	waitFor(t, 10*time.Second, "the event after the poison", func() bool { return len(p.sessions("after-poison")) == 1 })
+	waitFor(t, time.Minute, "the event after the poison", func() bool { return len(p.sessions("after-poison")) == 1 })
 }
 
 func eventFromTheFuture(t *testing.T, p *platform) {
 	p.run("send", "browsing.page_viewed", "--customer", "future", "--time", "2099-01-01T00:00:00Z", "--data", `{"url":"https://example.com/"}`)
-	waitFor(t, 10*time.Second, "the session of the future", func() bool { return len(p.sessions("future")) == 1 })
+	waitFor(t, time.Minute, "the session of the future", func() bool { return len(p.sessions("future")) == 1 })
 	if s := p.sessions("future")[0]; s.Start.After(time.Now().Add(6 * time.Minute)) {
 		t.Errorf("the session starts at %s: the time was not clamped", s.Start)
 	}
@@ -142,7 +144,7 @@ func gapsAtTheBoundary(t *testing.T, p *platform) {
 	p.visit("gap-1800", "10:30:00")
 	p.visit("gap-1801", "10:00:00")
 	p.visit("gap-1801", "10:30:01")
-	waitFor(t, 15*time.Second, "one session and two sessions", func() bool {
+	waitFor(t, time.Minute, "one session and two sessions", func() bool {
 		return len(p.sessions("gap-1800")) == 1 && len(p.sessions("gap-1801")) == 2
 	})
 }

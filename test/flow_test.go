@@ -47,7 +47,7 @@ func TestFollowOneEvent(t *testing.T) {
 	if code := terraform.PlanExitCodeContext(t, ctx, opts); code != 0 {
 		t.Fatalf("the second plan is not empty: exit code %d", code)
 	}
-	waitFor(t, 30*time.Second, "every processor to run", p.allRunning)
+	waitFor(t, time.Minute, "every processor to run", p.allRunning)
 
 	t.Run("an order becomes a session and a count", func(t *testing.T) { orderBecomesSession(t, p) })
 	t.Run("a team adds an event", func(t *testing.T) { teamAddsEvent(ctx, t, p, opts) })
@@ -71,7 +71,7 @@ func (p *platform) allRunning() bool {
 func orderBecomesSession(t *testing.T, p *platform) {
 	p.run("send", "checkout.order_placed", "--customer", "flow-ada", "--data",
 		`{"order_id":"o-1","total":12.5,"currency":"EUR"}`)
-	waitFor(t, 15*time.Second, "the session of flow-ada", func() bool {
+	waitFor(t, time.Minute, "the session of flow-ada", func() bool {
 		found := p.sessions("flow-ada")
 		return len(found) == 1 && found[0].Events == 1
 	})
@@ -112,12 +112,12 @@ func teamAddsEvent(ctx context.Context, t *testing.T, p *platform, opts *terrafo
 	p.write("schemas/gift.tf", giftCall)
 	terraform.InitAndApplyContext(t, ctx, opts)
 	applied := time.Now()
-	waitFor(t, 5*time.Second, "the collector to accept the new event", func() bool {
+	waitFor(t, time.Minute, "the collector to accept the new event", func() bool {
 		_, err := p.try("send", "checkout.gift_sent", "--customer", "flow-ben", "--id", "gift-1", "--data", `{"amount":20}`)
 		return err == nil
 	})
 	t.Logf("accepted %s after apply", time.Since(applied).Round(10*time.Millisecond))
-	waitFor(t, 15*time.Second, "the new event to be counted", func() bool {
+	waitFor(t, time.Minute, "the new event to be counted", func() bool {
 		return p.allTime()["checkout.gift_sent"].Events == 1
 	})
 }
@@ -125,7 +125,7 @@ func teamAddsEvent(ctx context.Context, t *testing.T, p *platform, opts *terrafo
 func schemaEvolves(ctx context.Context, t *testing.T, p *platform, opts *terraform.Options) {
 	p.write("schemas/checkout/gift_sent.avsc", fmt.Sprintf(giftSent, `,{"name":"note","type":["null","string"],"default":null,"doc":"Words."}`))
 	terraform.ApplyContext(t, ctx, opts)
-	waitFor(t, 5*time.Second, "the collector to know the new field", func() bool {
+	waitFor(t, time.Minute, "the collector to know the new field", func() bool {
 		_, err := p.try("send", "checkout.gift_sent", "--customer", "flow-ben", "--id", "gift-2", "--data", `{"amount":20,"note":"hi"}`)
 		return err == nil
 	})

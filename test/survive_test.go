@@ -57,7 +57,7 @@ func TestKillLosesNothing(t *testing.T) {
 	if len(raw) < acknowledged {
 		t.Errorf("%d events on the raw topic, %d were acknowledged", len(raw), acknowledged)
 	}
-	waitFor(t, 20*time.Second, "every raw event to be counted once", func() bool {
+	waitFor(t, time.Minute, "every raw event to be counted once", func() bool {
 		return p.allTime()["browsing.page_viewed"].Events == int64(len(raw))
 	})
 }

@@ -32,6 +32,7 @@ type credentials struct {
 	Password         string `json:"password,omitempty"`
 	Mechanism        string `json:"mechanism,omitempty"`
 	BootstrapServers string `json:"bootstrap_servers,omitempty"`
+	TLSCA            string `json:"tls_ca,omitempty"` // path of the brokers' certificate authority, where they use TLS
 	WriteKey         string `json:"write_key,omitempty"`
 	CollectorURL     string `json:"collector_url,omitempty"`
 }
@@ -49,7 +50,7 @@ func (c *credentialsCommand) Run(_ context.Context) error {
 	}
 	if password != "" {
 		out.Username, out.Password, out.Mechanism = c.Name, password, "SCRAM-SHA-512"
-		out.BootstrapServers = place.BootstrapList()
+		out.BootstrapServers, out.TLSCA = place.BootstrapList(), place.TLSCA
 	}
 	if key := secrets.WriteKeys[c.Name]; key != "" {
 		out.WriteKey, out.CollectorURL = key, place.CollectorURL
@@ -76,6 +77,7 @@ func (c credentials) print() {
 	line("password", c.Password)
 	line("mechanism", c.Mechanism)
 	line("bootstrap servers", c.BootstrapServers)
+	line("TLS authority", c.TLSCA)
 	line("write key", c.WriteKey)
 	line("collector", c.CollectorURL)
 }
