@@ -36,6 +36,12 @@ const EnvKafka = "HEADWATER_TEST_KAFKA"
 // Brokers is how many brokers the fake has: the platform's own number.
 const Brokers = 6
 
+// brokerConfigs of the fake are those of the real brokers, where tests see them.
+var brokerConfigs = map[string]string{
+	"group.consumer.session.timeout.ms":    "10000",
+	"group.consumer.heartbeat.interval.ms": "1000",
+}
+
 // Cluster is a running cluster.
 type Cluster struct {
 	Config kafka.Config // how to reach it, as its superuser
@@ -104,7 +110,7 @@ func Start(tb testing.TB, opts ...Option) *Cluster {
 		c.Config = config
 		return c
 	}
-	c.opts = []kfake.Opt{kfake.NumBrokers(o.brokers), kfake.ClusterID("kafkatest")}
+	c.opts = []kfake.Opt{kfake.NumBrokers(o.brokers), kfake.ClusterID("kafkatest"), kfake.BrokerConfigs(brokerConfigs)}
 	if o.user != "" {
 		c.opts = append(c.opts, kfake.EnableSASL(), kfake.Superuser(kafka.ScramSHA512, o.user, o.pass))
 		c.Config.SASL = kafka.SASL{Mechanism: kafka.ScramSHA512, Username: o.user, Password: o.pass}

@@ -46,6 +46,10 @@ func brokerConfigs() map[string]string {
 		"log.cleaner.backoff.ms": "315360000000",
 		// A platform that was down for a week goes on where it was.
 		"offsets.retention.minutes": "525600",
+		// Of tasks whose partitions the brokers assign: as those have it that
+		// assign among themselves.
+		"group.consumer.session.timeout.ms":    "10000",
+		"group.consumer.heartbeat.interval.ms": "1000",
 	}
 }
 

@@ -23,7 +23,6 @@ func (t *task) options(logger kgo.Logger) []kgo.Opt {
 		kgo.TransactionalID(id),
 		kgo.ConsumeTopics(t.spec.patterns()...),
 		kgo.ConsumeRegex(),
-		kgo.Balancers(watcher{onSync: t.group.onSync}),
 		kgo.OnPartitionsAssigned(t.group.onAssigned),
 		kgo.OnPartitionsRevoked(t.group.onRevoked),
 		kgo.OnPartitionsLost(t.group.onRevoked),
@@ -57,6 +56,7 @@ func (t *task) options(logger kgo.Logger) []kgo.Opt {
 		kgo.MetadataMaxAge(2 * time.Second),
 		kgo.RetryBackoffFn(retryBackoff),
 	}
+	opts = append(opts, t.groupOptions()...)
 	if logger != nil {
 		opts = append(opts, kgo.WithLogger(logger))
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,16 +19,18 @@ const (
 	envHTTP     = "HEADWATER_HTTP_ADDRESS"        // host:port of /healthz, /readyz, /metrics
 	envRegistry = "HEADWATER_SCHEMA_REGISTRY_URL" // schema registry
 	envCommit   = "HEADWATER_COMMIT_INTERVAL"     // optional, e.g. 20ms
+	envProtocol = "HEADWATER_GROUP_PROTOCOL"      // optional, classic or consumer
 )
 
 // environment is how one task was started.
 type environment struct {
 	task, stateDir, httpAddress, registryURL string
 
-	limits Limits
-	logger kgo.Logger
-	disk   vfs.FS // holds stateDir; nil for the machine's
-	unsafe bool   // transactions are off, see unsafe.go
+	limits   Limits
+	protocol protocol
+	logger   kgo.Logger
+	disk     vfs.FS // holds stateDir; nil for the machine's
+	unsafe   bool   // transactions are off, see unsafe.go
 }
 
 func readEnvironment() (environment, error) {
@@ -41,6 +44,7 @@ func readEnvironment() (environment, error) {
 		unsafe:      os.Getenv(envUnsafe) != "",
 	}
 	env.limits.CommitInterval = settings.Duration(envCommit, env.limits.CommitInterval, "longest a transaction stays open")
+	env.protocol = protocol(settings.choice(envProtocol, string(classicProtocol), string(consumerProtocol)))
 	return env, settings.err()
 }
 
@@ -70,6 +74,18 @@ func (s *Settings) Duration(name string, fallback time.Duration, about string) t
 	return d
 }
 
+// choice reads one of a few words; the first is the fallback.
+func (s *Settings) choice(name string, words ...string) string {
+	text, _ := s.lookup(name)
+	if text == "" {
+		return words[0]
+	}
+	if !slices.Contains(words, text) {
+		s.errs = append(s.errs, fmt.Errorf("%s is %q: write one of %s", name, text, strings.Join(words, ", ")))
+	}
+	return text
+}
+
 func (s *Settings) required(name string) string {
 	text, _ := s.lookup(name)
 	if text == "" {
@@ -93,7 +109,9 @@ func help(spec Spec, s *Settings) string {
 	}
 	fmt.Fprintf(&b, "  %s\n  %s\n  %s (state, format %d)\n", DeadLetterTopic, LedgerTopic, spec.State.Topic, spec.State.Version)
 	b.WriteString("\nIt is configured by its environment:\n")
-	s.docs = append(s.docs, settingDoc{envCommit, DefaultLimits().CommitInterval.String(), "longest a transaction stays open"})
+	s.docs = append(s.docs,
+		settingDoc{envCommit, DefaultLimits().CommitInterval.String(), "longest a transaction stays open"},
+		settingDoc{envProtocol, string(classicProtocol), "who assigns partitions: a task (classic) or the brokers (consumer)"})
 	for _, d := range s.docs {
 		fmt.Fprintf(&b, "  %-28s %s (%s unless set)\n", d.name, d.about, d.fallback)
 	}

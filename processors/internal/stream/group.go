@@ -20,9 +20,13 @@ type group struct {
 	ctx     context.Context //nolint:containedctx // callbacks outlive the call that made them
 	restore func(ctx context.Context, numbers []int32, inputs map[string]int32) ([]*restored, error)
 	inputs  func(ctx context.Context, topics []string) (map[string]int32, error)
+	// needs is nil where a number is always assigned whole. Elsewhere it reads the
+	// partition counts of all inputs, and a number waits until it is whole.
+	needs func(ctx context.Context) (map[string]int32, error)
 
 	mu       sync.Mutex
 	joined   bool
+	looked   time.Time // when prepare was last called
 	assigned map[int32]*assignment
 	arrivals []arrival
 	removed  []int32
@@ -34,8 +38,23 @@ type group struct {
 // assignment is one partition number of this task.
 type assignment struct {
 	topics  map[string]bool
-	restore *restoring
+	seen    map[string]bool // topics whose offsets the client has had
+	restore *restoring      // nil until it begins
 	ready   bool
+}
+
+func newAssignment() *assignment {
+	return &assignment{topics: make(map[string]bool), seen: make(map[string]bool)}
+}
+
+// whole says whether the assignment of number p has all inputs.
+func (a *assignment) whole(p int32, inputs map[string]int32) bool {
+	for topic, n := range inputs {
+		if p < n && !a.topics[topic] {
+			return false
+		}
+	}
+	return true
 }
 
 // restoring is one restore of numbers that were assigned together.
@@ -54,22 +73,30 @@ type arrival struct {
 func (g *group) onAssigned(_ context.Context, client *kgo.Client, added map[string][]int32) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	begun := &restoring{}
-	owners := make(map[int32]*assignment)
+	if g.needs != nil {
+		g.joined = true // there is no other sign of it
+	}
+	fresh := make(map[int32]bool)
 	wait := make(map[string][]int32)
 	for topic, numbers := range added {
 		for _, p := range numbers {
 			a := g.assigned[p]
-			if a != nil && a.topics[topic] && owners[p] == nil {
+			switch {
+			case a == nil:
+				a = newAssignment()
+			case a.topics[topic] && !fresh[p]:
 				g.drop(p) // lost and given back before this task heard of the loss
-				a = nil
+				kept := a.topics
+				a = newAssignment()
+				maps.Copy(a.topics, kept)
 			}
-			if a == nil {
-				a = &assignment{topics: make(map[string]bool), restore: begun}
-				begun.waiting++
-				g.assigned[p], owners[p] = a, a
-			}
+			fresh[p] = fresh[p] || a != g.assigned[p]
+			g.assigned[p] = a
 			a.topics[topic] = true
+		}
+	}
+	for p, a := range g.assigned {
+		for topic := range a.topics {
 			if !a.ready {
 				wait[topic] = append(wait[topic], p)
 			}
@@ -79,56 +106,141 @@ func (g *group) onAssigned(_ context.Context, client *kgo.Client, added map[stri
 		client.PauseFetchPartitions(wait)
 	}
 	if len(added) > 0 {
-		g.prepare(begun, owners)
+		g.prepare()
 	}
 }
 
 // prepare reads the partition counts of the inputs and restores the numbers
-// that are new. g.mu is held.
-func (g *group) prepare(begun *restoring, owners map[int32]*assignment) {
+// that are new and whole. g.mu is held.
+func (g *group) prepare() {
+	g.looked = time.Now()
+	ctx, cancel := context.WithCancel(g.ctx)
+	begun := &restoring{cancel: cancel}
 	topics := make(map[string]bool)
 	for _, a := range g.assigned {
 		maps.Copy(topics, a.topics)
 	}
-	ctx, cancel := context.WithCancel(g.ctx)
-	begun.cancel = cancel
 	g.pending.Go(func() {
 		defer cancel()
-		inputs, err := g.inputs(ctx, slices.Sorted(maps.Keys(topics)))
-		var list []*restored
-		if err == nil && len(owners) > 0 {
-			list, err = g.restore(ctx, slices.Sorted(maps.Keys(owners)), inputs)
-		}
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if err != nil {
-			if ctx.Err() == nil && g.err == nil {
+		if err := g.restoreWhole(ctx, begun, slices.Sorted(maps.Keys(topics))); err != nil && ctx.Err() == nil {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			if g.err == nil {
 				g.err = err
 			}
-			return
-		}
-		g.counts = inputs
-		for _, one := range list {
-			g.arrivals = append(g.arrivals, arrival{one, owners[one.number]})
 		}
 	})
 }
 
-// onRevoked is called with the partitions that this task must let go of, or has
-// lost.
-func (g *group) onRevoked(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for topic, numbers := range lost {
-		for _, p := range numbers {
-			if a := g.assigned[p]; a != nil {
-				delete(a.topics, topic)
-				if len(a.topics) == 0 {
-					g.drop(p)
-				}
-			}
+func (g *group) restoreWhole(ctx context.Context, begun *restoring, topics []string) error {
+	var all map[string]int32
+	var err error
+	if g.needs != nil {
+		if all, err = g.needs(ctx); err != nil {
+			return err
 		}
 	}
+	inputs, err := g.inputs(ctx, topics)
+	if err != nil {
+		return err
+	}
+	owners := g.claim(begun, all)
+	var list []*restored
+	if len(owners) > 0 {
+		if list, err = g.restore(ctx, slices.Sorted(maps.Keys(owners)), inputs); err != nil {
+			return err
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.counts = inputs
+	for _, one := range list {
+		g.arrivals = append(g.arrivals, arrival{one, owners[one.number]})
+	}
+	return nil
+}
+
+// claim picks the numbers whose restore can begin: those that have all inputs
+// and are not being restored.
+func (g *group) claim(begun *restoring, all map[string]int32) map[int32]*assignment {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	owners := make(map[int32]*assignment)
+	for p, a := range g.assigned {
+		if a.restore == nil && a.whole(p, all) {
+			a.restore, owners[p] = begun, a
+			begun.waiting++
+		}
+	}
+	return owners
+}
+
+// wholeEvery is how often a number that lacks an input is looked at again: the
+// topic that it lacks may have been deleted.
+const wholeEvery = time.Second
+
+// lookAgain begins the restore of numbers that have become whole without
+// another assignment.
+func (g *group) lookAgain() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.needs == nil || time.Since(g.looked) < wholeEvery {
+		return
+	}
+	for _, a := range g.assigned {
+		if a.restore == nil {
+			g.prepare()
+			return
+		}
+	}
+}
+
+// onRevoked is called with the partitions that this task must let go of, or has
+// lost.
+func (g *group) onRevoked(_ context.Context, client *kgo.Client, lost map[string][]int32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lose(client, func(topic string, p int32) bool { return slices.Contains(lost[topic], p) })
+}
+
+// lose takes away what is gone. A number that is no longer whole is dropped, and
+// what is left of it waits to be whole again. g.mu is held.
+func (g *group) lose(client *kgo.Client, gone func(topic string, p int32) bool) {
+	for p, a := range g.assigned {
+		before := len(a.topics)
+		maps.DeleteFunc(a.topics, func(topic string, _ bool) bool { return gone(topic, p) })
+		switch left := len(a.topics); {
+		case left == 0:
+			g.drop(p)
+		case left < before && g.needs != nil:
+			g.drop(p)
+			g.assigned[p] = &assignment{topics: a.topics, seen: a.seen}
+			wait := make(map[string][]int32)
+			for topic := range a.topics {
+				wait[topic] = []int32{p}
+			}
+			client.PauseFetchPartitions(wait)
+		}
+	}
+}
+
+// compare drops what the client no longer has. The transaction session swallows
+// a second loss while the first waits for the transaction to end; under the
+// consumer protocol nothing else tells of it. owned has the offsets of what the
+// client has, once they have been fetched.
+func (g *group) compare(client *kgo.Client, owned map[string]map[int32]kgo.EpochOffset) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.needs == nil {
+		return
+	}
+	g.lose(client, func(topic string, p int32) bool {
+		_, has := owned[topic][p]
+		if has {
+			g.assigned[p].seen[topic] = true
+		}
+		return !has && g.assigned[p].seen[topic]
+	})
 }
 
 // onSync is called with each assignment. The transaction session swallows
@@ -138,21 +250,12 @@ func (g *group) onSync(all map[string][]int32) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.joined = true
-	for p, a := range g.assigned {
-		for topic := range a.topics {
-			if !slices.Contains(all[topic], p) {
-				delete(a.topics, topic)
-			}
-		}
-		if len(a.topics) == 0 {
-			g.drop(p)
-		}
-	}
+	g.lose(nil, func(topic string, p int32) bool { return !slices.Contains(all[topic], p) })
 }
 
 // drop forgets a number; the loop closes what belongs to it. g.mu is held.
 func (g *group) drop(p int32) {
-	if r := g.assigned[p].restore; !g.assigned[p].ready {
+	if r := g.assigned[p].restore; r != nil && !g.assigned[p].ready {
 		if r.waiting--; r.waiting == 0 && r.cancel != nil {
 			r.cancel()
 		}

@@ -96,6 +96,7 @@ type platform struct {
 	client     *kgo.Client
 	dir        string
 	partitions int
+	protocol   protocol
 }
 
 func startPlatform(tb testing.TB, spec Spec, partitions int, inputs ...string) *platform {
@@ -170,7 +171,7 @@ func (p *platform) start(spec Spec, rule Rule, number int, adjust func(*task)) *
 		p.tb.Fatal(err)
 	}
 	deps := dependencies{lookups: lookups, codecs: c, metrics: newMetrics(spec.Name), patience: patience{since: map[string]time.Time{}}, log: log}
-	env := environment{task: strconv.Itoa(number), stateDir: filepath.Join(p.dir, spec.Name), limits: limits}
+	env := environment{task: strconv.Itoa(number), stateDir: filepath.Join(p.dir, spec.Name), limits: limits, protocol: p.protocol}
 	t, err := newTask(ctx, p.cluster.Config, spec, rule, limits, env, deps)
 	if err != nil {
 		p.tb.Fatal(err)

@@ -22,14 +22,16 @@ import (
 // given, and the transaction that is open. All but the group's callbacks runs
 // in one goroutine.
 type task struct {
-	spec    Spec
-	rule    Rule
-	limits  Limits
-	number  string // HEADWATER_TASK: stable over restarts
-	lookups *liveLookups
-	codecs  *codecs
-	metrics *metrics
-	log     *slog.Logger
+	spec     Spec
+	rule     Rule
+	limits   Limits
+	number   string // HEADWATER_TASK: stable over restarts
+	protocol protocol
+	member   *membership // under the consumer protocol
+	lookups  *liveLookups
+	codecs   *codecs
+	metrics  *metrics
+	log      *slog.Logger
 
 	session *kgo.GroupTransactSession
 	client  *kgo.Client
@@ -53,10 +55,10 @@ type task struct {
 	counted time.Time
 }
 
-// newTask makes a task and its client. It does not dial.
+// newTask makes a task and its client.
 func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limits, env environment, deps dependencies) (*task, error) {
 	t := &task{
-		spec: spec, rule: rule, limits: l, number: env.task,
+		spec: spec, rule: rule, limits: l, number: env.task, protocol: env.protocol,
 		lookups: deps.lookups, codecs: deps.codecs, metrics: deps.metrics, log: deps.log,
 		parts:    make(map[int32]*partition),
 		position: make(map[topicPartition]int64),
@@ -64,6 +66,11 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 		counted:  time.Now(),
 	}
 	t.group = &group{ctx: ctx, assigned: make(map[int32]*assignment), inputs: t.inputs}
+	if t.protocol == consumerProtocol {
+		t.member = newMembership(spec, env, deps.log)
+		t.member.release(ctx, cfg)
+		t.group.needs = t.allInputs
+	}
 	own, err := cfg.Options()
 	if err != nil {
 		return nil, err
@@ -99,6 +106,11 @@ func (t *task) run(ctx context.Context) error {
 	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	go t.watchEnds(watchCtx)
+	if t.member != nil {
+		watched := make(chan struct{})
+		go func() { defer close(watched); t.member.watch(watchCtx, t.client) }()
+		defer func() { stop(); <-watched }()
+	}
 	// Taking the transactional id ends what this task's former life left open.
 	// Left to the first record it would come too late: restoring waits for it.
 	_, _, err := t.client.ProducerID(ctx)

@@ -264,6 +264,10 @@ func (t *task) forget(reason string) error {
 // settle acts on what the group decided: it lets go of numbers that were taken
 // away and takes in those whose state has been restored.
 func (t *task) settle(ctx context.Context) error {
+	if t.group.needs != nil {
+		t.group.compare(t.client, t.client.CommittedOffsets())
+		t.group.lookAgain()
+	}
 	news, err := t.group.settle()
 	if len(news.removed) > 0 {
 		// Also when nothing is open: it makes the session report the next loss.
@@ -333,8 +337,7 @@ func (t *task) drain(ctx context.Context) error {
 			return err
 		}
 	}
-	leave := kadm.LeaveGroup(t.spec.Name).Reason("drained").InstanceIDs(instanceID(t.spec.Name, t.number))
-	if _, err := t.admin.LeaveGroup(ctx, leave); err != nil {
+	if err := t.leaveGroup(ctx); err != nil {
 		t.log.Warn("leave the group; others take over after the session timeout", "err", err)
 	}
 	t.abandon() // a join that it may wait for is not meant for it any more, and kfake does not answer it
