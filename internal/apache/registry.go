@@ -119,6 +119,7 @@ func (r *Registry) launch(runtime java, app string) error {
 		"-Dquarkus.http.host=127.0.0.1", "-Dquarkus.http.port=" + strconv.Itoa(o.Port),
 		// By default a commit reaches the file half a second after its answer.
 		"-Dquarkus.datasource.jdbc.url=jdbc:h2:file:" + filepath.Join(o.DataDir, "schemas") + ";WRITE_DELAY=0",
+		"-Dquarkus.datasource.jdbc.acquisition-timeout=PT60S", // 5 s is too short for a file opened on a busy machine
 		"-Dquarkus.datasource.jdbc.initial-size=2", "-Dquarkus.datasource.jdbc.min-size=2", "-Dquarkus.datasource.jdbc.max-size=10",
 		"-Dquarkus.log.category.\"io.apicurio.common.apps.logging.audit\".level=WARN",
 	}
