@@ -30,8 +30,8 @@ func (s *Schema) EncodeJSON(dst []byte, data jsontext.Value) ([]byte, []Violatio
 	}
 	defer encoders.Put(e)
 	e.reset(s.appendPrefix(dst), data, "")
-	budget := 32*len(data) + 1024
-	e.budget = &budget
+	e.allowance = 32*len(data) + 1024
+	e.budget = &e.allowance
 	out, violations := e.document(s.plan.root)
 	if len(violations) > 0 {
 		return dst, violations
@@ -54,6 +54,7 @@ type encoder struct {
 	violations []Violation
 	syntax     bool // the JSON itself is broken: nothing more can be read
 	budget     *int // bytes that unions may still read again
+	allowance  int  // what budget counts down in an encoder of a whole document
 }
 
 // chunk is where the encoded value of a field lies in out. JSON has the fields

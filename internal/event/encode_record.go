@@ -108,6 +108,10 @@ func (e *encoder) restValue() {
 		e.out = appendText(e.out, e.unquote(raw))
 		return
 	}
+	if kind := raw.Kind(); kind != jsontext.KindBeginObject && kind != jsontext.KindBeginArray {
+		e.out = appendText(e.out, raw)
+		return
+	}
 	compact := raw.Clone()
 	if err := compact.Compact(); err != nil {
 		e.broken(err)

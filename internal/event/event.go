@@ -69,11 +69,16 @@ func (e Envelope) Customer() string {
 
 // Headers renders the envelope as record headers, times as RFC 3339 in UTC.
 func (e Envelope) Headers() []kgo.RecordHeader {
-	h := headers{
-		list: make([]kgo.RecordHeader, 0, 14),
-		text: make([]byte, 0, 256),
-	}
-	h.add(HeaderSpecVersion, SpecVersion)
+	list, _ := e.AppendHeaders(make([]kgo.RecordHeader, 0, 14), make([]byte, 0, 256))
+	return list
+}
+
+// AppendHeaders appends the envelope's headers to list, and what their values are
+// made of to text: a gateway makes up to 14 headers an event. Later appends to
+// either leave these headers as they are.
+func (e *Envelope) AppendHeaders(list []kgo.RecordHeader, text []byte) ([]kgo.RecordHeader, []byte) {
+	h := headers{list, text}
+	h.list = append(h.list, kgo.RecordHeader{Key: HeaderSpecVersion, Value: specVersion})
 	h.add(HeaderID, e.ID)
 	h.add(HeaderSource, e.Source)
 	h.add(HeaderType, e.Type)
@@ -88,11 +93,14 @@ func (e Envelope) Headers() []kgo.RecordHeader {
 	h.add(HeaderAnonymousID, e.AnonymousID)
 	h.add(HeaderImportID, e.ImportID)
 	h.add(HeaderTraceParent, e.TraceParent)
-	h.add(HeaderContentType, ContentType)
-	return h.list
+	h.list = append(h.list, kgo.RecordHeader{Key: HeaderContentType, Value: contentType})
+	return h.list, h.text
 }
 
-// headers packs all values into one allocation: a gateway makes up to 14 per event.
+// Values that all events share. A record's headers are only read.
+var specVersion, contentType = []byte(SpecVersion), []byte(ContentType)
+
+// headers packs all values into one piece of memory.
 type headers struct {
 	list []kgo.RecordHeader
 	text []byte

@@ -29,17 +29,23 @@ func (d *denials) refused(answer kmsg.Response) []string {
 			found = append(found, resource)
 		}
 	}
+	// A topic's name has to be asked of the cluster's one goroutine, so only for a refusal.
+	topic := func(code int16, name string, id [16]byte) {
+		if authorizationFailed(code) {
+			found = append(found, d.topic(name, id))
+		}
+	}
 	switch r := answer.(type) {
 	case *kmsg.ProduceResponse:
 		for _, t := range r.Topics {
 			for _, p := range t.Partitions[:min(1, len(t.Partitions))] { // rights are by topic
-				add(p.ErrorCode, d.topic(t.Topic, t.TopicID))
+				topic(p.ErrorCode, t.Topic, t.TopicID)
 			}
 		}
 	case *kmsg.FetchResponse:
 		for _, t := range r.Topics {
 			for _, p := range t.Partitions[:min(1, len(t.Partitions))] {
-				add(p.ErrorCode, d.topic(t.Topic, t.TopicID))
+				topic(p.ErrorCode, t.Topic, t.TopicID)
 			}
 		}
 	case *kmsg.MetadataResponse:
@@ -48,7 +54,7 @@ func (d *denials) refused(answer kmsg.Response) []string {
 			if t.Topic != nil {
 				name = *t.Topic
 			}
-			add(t.ErrorCode, d.topic(name, t.TopicID))
+			topic(t.ErrorCode, name, t.TopicID)
 		}
 	case *kmsg.OffsetCommitResponse:
 		for _, t := range r.Topics {

@@ -32,9 +32,9 @@ func problemf(status int, code, format string, args ...any) *problem {
 // Most requests are gzip from few libraries; a reader holds 40 KiB of state.
 var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
 
-// readBody reads a request's body, decompressed. However small the compressed
-// bytes are, no more than the limit is ever held.
-func readBody(r *http.Request) ([]byte, error) {
+// readBody reads a request's body into an empty buffer, decompressed. However
+// small the compressed bytes are, no more than the limit is ever held.
+func readBody(r *http.Request, body *bytes.Buffer) ([]byte, error) {
 	in := io.LimitReader(r.Body, maxBodyBytes+1)
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
@@ -51,7 +51,6 @@ func readBody(r *http.Request) ([]byte, error) {
 	default:
 		return nil, problemf(http.StatusUnsupportedMediaType, "content_encoding", "expected Content-Encoding gzip or none, got %q", encoding)
 	}
-	var body bytes.Buffer
 	if r.ContentLength > 0 && r.ContentLength <= maxBodyBytes {
 		body.Grow(int(r.ContentLength) + bytes.MinRead)
 	}

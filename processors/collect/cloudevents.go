@@ -32,7 +32,9 @@ func (g *gateway) cloudEvents(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	body, err := readBody(r)
+	b := g.newBatch()
+	defer b.close()
+	body, err := readBody(r, &b.body)
 	if err != nil {
 		return reply{}, err
 	}
@@ -40,17 +42,18 @@ func (g *gateway) cloudEvents(r *http.Request) (reply, error) {
 	if len(importID) > maxImportID {
 		return reply{}, problemf(http.StatusBadRequest, "import_id", "expected an %s of at most %d bytes, got %d", headerImport, maxImportID, len(importID))
 	}
-	events, err := g.readCloudEvents(r, body)
-	if err != nil {
+	if err := b.readCloudEvents(r, body); err != nil {
 		return reply{}, err
 	}
-	for i := range events {
-		events[i].envelope.ImportID = importID
-		if events[i].envelope.TraceParent == "" {
-			events[i].envelope.TraceParent = r.Header.Get("traceparent")
+	trace := r.Header.Get("traceparent")
+	for i := range b.events {
+		e := &b.events[i].envelope
+		e.ImportID = importID
+		if e.TraceParent == "" {
+			e.TraceParent = trace
 		}
 	}
-	a := g.take(events, received, keyName)
+	a := g.take(b, received, keyName)
 	status := a.status(http.StatusAccepted, http.StatusMultiStatus)
 	return reply{status, a}, nil
 }
@@ -59,33 +62,32 @@ func (g *gateway) cloudEvents(r *http.Request) (reply, error) {
 // envelope says the same as the record.
 func (g *gateway) received() time.Time { return g.now().UTC().Truncate(time.Millisecond) }
 
-func (g *gateway) readCloudEvents(r *http.Request, body []byte) ([]incoming, error) {
+func (b *batch) readCloudEvents(r *http.Request, body []byte) error {
 	contentType := r.Header.Get("Content-Type")
-	media, params, err := mime.ParseMediaType(contentType)
+	media, params, err := mediaType(contentType)
 	if err != nil && contentType != "" {
-		return nil, problemf(http.StatusUnsupportedMediaType, "content_type", "expected a media type, got %q", shorten(contentType))
+		return problemf(http.StatusUnsupportedMediaType, "content_type", "expected a media type, got %q", shorten(contentType))
 	}
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return nil, problemf(http.StatusUnsupportedMediaType, "charset", "expected UTF-8, got charset %q", shorten(charset))
+		return problemf(http.StatusUnsupportedMediaType, "charset", "expected UTF-8, got charset %q", shorten(charset))
 	}
-	d := g.declared.Load()
+	d := b.gateway.declared.Load()
 	switch {
 	case media == mediaStructured:
-		return []incoming{d.structured(body)}, nil
+		if !b.quickOne(d, body) {
+			b.events = append(b.events[:0], d.structured(body))
+		}
+		return nil
 	case media == mediaBatch:
-		list, v := elements(body)
-		if v != nil {
-			return nil, problemf(http.StatusBadRequest, "json", "read the batch: %s", v)
+		if v := b.readBatch(d, body); v != nil {
+			return problemf(http.StatusBadRequest, "json", "read the batch: %s", v)
 		}
-		events := make([]incoming, len(list))
-		for i := range list {
-			events[i] = d.structured(list[i])
-		}
-		return events, nil
+		return nil
 	case isBinary(r.Header):
-		return []incoming{d.binary(r.Header, media, body)}, nil
+		b.events = append(b.events[:0], d.binary(r.Header, media, body))
+		return nil
 	}
-	return nil, problemf(http.StatusUnsupportedMediaType, "content_type",
+	return problemf(http.StatusUnsupportedMediaType, "content_type",
 		"expected Content-Type %s (one event), %s (an array of them), or application/json with the attributes in ce- headers, got %s%s",
 		mediaStructured, mediaBatch, orNone(contentType), unasked(media))
 }

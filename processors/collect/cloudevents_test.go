@@ -334,19 +334,3 @@ func TestWriteKeys(t *testing.T) {
 		}
 	}
 }
-
-// One order from JSON to a record, without HTTP and brokers.
-func BenchmarkRecord(b *testing.B) {
-	d := compileDeclarations(event.NewView([]event.Entry{entryOf(b, "checkout.order_placed", "", 1)}), &declarations{})
-	g := &gateway{}
-	raw := []byte(order())
-	received := time.Now()
-	b.ReportAllocs()
-	for b.Loop() {
-		in := d.structured(raw)
-		var v verdict
-		if g.record(&in, received, &v) == nil {
-			b.Fatal(v)
-		}
-	}
-}

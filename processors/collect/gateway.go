@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,8 @@ type gateway struct {
 	declared  atomic.Pointer[declarations]
 	metrics   *metrics
 	refusals  refusals
+	gather    gather
+	batches   sync.Pool // of *batch
 	draining  atomic.Bool
 	now       func() time.Time
 }
@@ -34,8 +37,8 @@ func newGateway(s settings, opts ...kgo.Opt) (*gateway, error) {
 	g := &gateway{settings: s, metrics: newMetrics(), now: time.Now}
 	g.declared.Store(compileDeclarations(event.NewView(nil), &declarations{}))
 	own := []kgo.Opt{
-		kgo.RequiredAcks(kgo.AllISRAcks()), // with idempotence, the client's default
-		kgo.ProducerLinger(2 * time.Millisecond),
+		kgo.RequiredAcks(kgo.AllISRAcks()),   // with idempotence, the client's default
+		kgo.ProducerLinger(time.Millisecond), // until the requests that were gathered have put down theirs
 		kgo.ProducerBatchMaxBytes(2 * maxEventBytes),
 		kgo.MaxBufferedRecords(200_000),
 		kgo.MaxBufferedBytes(256 << 20),

@@ -39,7 +39,9 @@ func (g *gateway) segment(r *http.Request, call string) (reply, error) {
 			return reply{}, err // without reading what a stranger sends
 		}
 	}
-	body, err := readBody(r)
+	b := g.newBatch()
+	defer b.close()
+	body, err := readBody(r, &b.body)
 	if err != nil {
 		return reply{}, err
 	}
@@ -49,13 +51,12 @@ func (g *gateway) segment(r *http.Request, call string) (reply, error) {
 		return reply{}, err
 	}
 	s := segmentReader{declarations: g.declared.Load(), received: received, source: "/segment/" + keyName, sentAt: outer.sentAt}
-	var events []incoming
 	if call != "batch" {
-		events = []incoming{s.message(call, body)}
-	} else if events, err = s.batch(outer, broken); err != nil {
+		b.events = append(b.events[:0], s.message(call, body))
+	} else if err = s.batch(b, outer, broken); err != nil {
 		return reply{}, err
 	}
-	a := g.take(events, received, keyName)
+	a := g.take(b, received, keyName)
 	status := a.status(http.StatusOK, http.StatusOK)
 	return reply{status, a}, nil
 }
@@ -91,20 +92,20 @@ type segmentReader struct {
 	sentAt   jsontext.Value
 }
 
-func (s *segmentReader) batch(o outer, broken *event.Violation) ([]incoming, error) {
+// batch reads the messages of a batch into b.
+func (s *segmentReader) batch(b *batch, o outer, broken *event.Violation) error {
 	if broken != nil {
-		return nil, problemf(http.StatusBadRequest, "json", "read the batch: %s", broken)
+		return problemf(http.StatusBadRequest, "json", "read the batch: %s", broken)
 	}
 	list, broken := elements(o.batch)
 	if broken != nil {
 		broken.Pointer = "/batch" + broken.Pointer
-		return nil, problemf(http.StatusBadRequest, "json", "read the batch: %s", broken)
+		return problemf(http.StatusBadRequest, "json", "read the batch: %s", broken)
 	}
-	events := make([]incoming, len(list))
 	for i := range list {
-		events[i] = s.message("", list[i])
+		b.events = append(b.events, s.message("", list[i]))
 	}
-	return events, nil
+	return nil
 }
 
 // message is one call. An empty call is read from the message's type.
