@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -125,12 +121,7 @@ func measureAlone(ctx context.Context, p *platform, g *generator, o *options) (*
 func (a *alone) summarize() {
 	a.Medians = make(map[string]measured)
 	for name, each := range a.Each {
-		pick := func(f func(measured) float64) float64 { return median(each, f) }
-		a.Medians[name] = measured{
-			CPU: pick(func(m measured) float64 { return m.CPU }), PerCPU: pick(func(m measured) float64 { return m.PerCPU }),
-			PerWall: pick(func(m measured) float64 { return m.PerWall }), Outputs: pick(func(m measured) float64 { return m.Outputs }),
-			Memory: pick(func(m measured) float64 { return m.Memory }),
-		}
+		a.Medians[name] = medians(each)
 	}
 	a.Versus, a.VsBytes = make(map[string]float64), make(map[string]float64)
 	for _, pair := range [][3]string{
@@ -187,47 +178,19 @@ func (p *platform) produce(ctx context.Context, g *generator, n int) error {
 // run runs one subject from the first event to the last, and then some: the CPU
 // time is that of the whole process, its start and end included.
 func (p *platform) run(ctx context.Context, s subject) (measured, error) {
-	dir, err := os.MkdirTemp(p.place.DataDir, "task-")
-	if err != nil {
-		return measured{}, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // the platform's removal takes what is left
-	if err := p.empty(ctx, append(slices.Concat(s.outputs, s.state), ledgerTopic)...); err != nil {
-		return measured{}, err
-	}
-	if err := p.forgetGroup(ctx, s.group); err != nil {
-		return measured{}, err
-	}
 	total, err := p.ends(ctx, s.inputs)
 	if err != nil {
 		return measured{}, err
 	}
-	password := p.secrets.Admin
-	if s.as != "admin" {
-		password = p.secrets.Principals[s.as]
-	}
-	program, err := filepath.Abs(s.command[0])
+	begun := time.Now()
+	r, err := p.start(ctx, s)
 	if err != nil {
 		return measured{}, err
 	}
-	cmd := exec.CommandContext(ctx, program, s.command[1:]...)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	cmd.Env = append(p.environment(s.as, password, dir), s.env...)
-	begun := time.Now()
-	if err := cmd.Start(); err != nil {
+	wall, err := p.finished(ctx, s, total, begun)
+	if err := r.stop(err); err != nil {
 		return measured{}, err
 	}
-	wall, err := p.finished(ctx, s, total, begun)
-	_ = cmd.Process.Signal(syscall.SIGTERM)
-	exit := cmd.Wait()
-	if err = errors.Join(err, exit); err != nil {
-		return measured{}, fmt.Errorf("%w\n%s", err, log.String())
-	}
-	return p.figures(ctx, s, cmd, wall)
-}
-
-func (p *platform) figures(ctx context.Context, s subject, cmd *exec.Cmd, wall time.Duration) (measured, error) {
 	n, err := p.records(ctx, s.inputs)
 	if err != nil {
 		return measured{}, err
@@ -236,11 +199,10 @@ func (p *platform) figures(ctx context.Context, s subject, cmd *exec.Cmd, wall t
 	if err != nil {
 		return measured{}, err
 	}
-	usage, _ := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	cpu := r.cmd.ProcessState.UserTime() + r.cmd.ProcessState.SystemTime()
 	return measured{
 		CPU: float64(cpu.Microseconds()) / n, PerCPU: n / cpu.Seconds(), PerWall: n / wall.Seconds(),
-		Outputs: out / n, Memory: float64(usage.Maxrss) / 1024,
+		Outputs: out / n, Memory: r.peakMiB(),
 	}, nil
 }
 

@@ -20,16 +20,20 @@ import (
 )
 
 type options struct {
-	Only     []string      `default:"path,latency,alone" help:"What to measure, of path, latency and alone."`
-	Runs     int           `default:"5" help:"Interleaved runs of each processor alone and of its limit; the table has the medians."`
-	Events   int           `default:"400000" help:"Events of each of those runs."`
-	Duration time.Duration `default:"2m" help:"How long the whole path must sustain its rate."`
-	Latency  time.Duration `default:"30s" help:"How long latency is measured at each rate."`
-	Start    int           `default:"12000" help:"Rate to begin the search for the highest sustained one with."`
-	Rates    []int         `default:"2315,23150" help:"Events per second to measure latency at: the case study's mean and ten times that."`
-	Seed     uint64        `default:"1" help:"Of the events."`
-	DataDir  string        `default:"build/bench" type:"path" help:"Where the measured platform keeps its data. It is removed at the end."`
-	JSON     string        `default:"build/bench.json" type:"path" help:"Where the figures go as JSON."`
+	Only        []string      `default:"path,latency,alone,peer" help:"What to measure, of path, latency, alone and peer."`
+	Runs        int           `default:"5" help:"Interleaved runs of each processor alone and of its limit; the table has the medians."`
+	Events      int           `default:"400000" help:"Events of each of those runs."`
+	Duration    time.Duration `default:"2m" help:"How long the whole path must sustain its rate."`
+	Latency     time.Duration `default:"30s" help:"How long latency is measured at each rate."`
+	Start       int           `default:"12000" help:"Rate to begin the search for the highest sustained one with."`
+	Rates       []int         `default:"2315,23150" help:"Events per second to measure latency at: the case study's mean and ten times that."`
+	PeerWarmUp  int           `default:"400000" help:"Events that sessionize and Kafka Streams warm up with."`
+	PeerEvents  int           `default:"400000" help:"Events that they are measured with, after that."`
+	PeerThreads int           `default:"1" help:"Stream threads of Kafka Streams."`
+	PeerJava    string        `default:"-XX:+UseSerialGC -Xms256m -Xmx256m" help:"Flags of its Java."`
+	Seed        uint64        `default:"1" help:"Of the events."`
+	DataDir     string        `default:"build/bench" type:"path" help:"Where the measured platform keeps its data. It is removed at the end."`
+	JSON        string        `default:"build/bench.json" type:"path" help:"Where the figures go as JSON."`
 }
 
 func main() {
@@ -86,6 +90,11 @@ func (o *options) measure(ctx context.Context) (err error) {
 	}
 	if slices.Contains(o.Only, "alone") {
 		if report.Alone, err = measureAlone(ctx, p, g, o); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(o.Only, "peer") {
+		if report.Peer, err = measurePeer(ctx, p, g, o); err != nil {
 			return err
 		}
 	}

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"headwater.internal/platform/schemas/processed"
@@ -21,9 +24,16 @@ func (p *platform) ends(ctx context.Context, topics []string) (kadm.ListedOffset
 // records counts the records of topics: offsets would count transactions'
 // markers too.
 func (p *platform) records(ctx context.Context, topics []string) (float64, error) {
+	count := 0.0
+	err := p.each(ctx, topics, func(*kgo.Record) error { count++; return nil })
+	return count, err
+}
+
+// each reads the committed records that topics hold now.
+func (p *platform) each(ctx context.Context, topics []string, take func(*kgo.Record) error) error {
 	ends, err := p.ends(ctx, topics)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	left := make(map[string]map[int32]int64)
 	partitions := make(map[string]map[int32]kgo.Offset)
@@ -38,25 +48,24 @@ func (p *platform) records(ctx context.Context, topics []string) (float64, error
 		partitions[o.Topic][o.Partition] = kgo.NewOffset().AtStart()
 	})
 	if len(left) == 0 {
-		return 0, nil
+		return nil
 	}
 	client, err := p.place.AdminConfig(p.secrets).Client(
 		kgo.ConsumePartitions(partitions), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	count := 0.0
-	for len(left) > 0 {
+	for len(left) > 0 && err == nil {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return 0, err
+			return err
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			if !r.Attrs.IsControl() {
-				count++
+			if !r.Attrs.IsControl() && err == nil {
+				err = take(r)
 			}
 			if r.Offset+1 >= left[r.Topic][r.Partition] {
 				if delete(left[r.Topic], r.Partition); len(left[r.Topic]) == 0 {
@@ -65,7 +74,26 @@ func (p *platform) records(ctx context.Context, topics []string) (float64, error
 			}
 		})
 	}
-	return count, nil
+	return err
+}
+
+// committed is how far a group has come on topics, in records of inputs that
+// hold no markers.
+func (p *platform) committed(ctx context.Context, group string, topics []string) (float64, error) {
+	offsets, err := p.admin.FetchOffsets(ctx, group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	offsets.Each(func(o kadm.OffsetResponse) {
+		if slices.Contains(topics, o.Topic) {
+			sum += float64(max(o.At, 0))
+		}
+	})
+	return sum, nil
 }
 
 // lag is how many records the processors have yet to take: raw ones by refine,

@@ -201,6 +201,9 @@ func cpuTime(pid int) (float64, error) {
 	if len(fields) < 13 {
 		return 0, fmt.Errorf("read the CPU time of process %d: %q has too few fields", pid, text)
 	}
+	if fields[0] == "Z" {
+		return 0, fmt.Errorf("process %d has ended", pid)
+	}
 	user, err := strconv.ParseFloat(fields[11], 64)
 	if err != nil {
 		return 0, err

@@ -130,35 +130,48 @@ func (p *platform) stopTasks(ctx context.Context) error {
 
 // empty makes topics anew, with the partitions and the settings they had.
 func (p *platform) empty(ctx context.Context, topics ...string) error {
-	details, err := p.admin.ListTopics(ctx, topics...)
-	if err != nil {
-		return err
-	}
-	configs, err := p.admin.DescribeTopicConfigs(ctx, topics...)
-	if err != nil {
-		return err
-	}
 	for _, topic := range topics {
-		settings := map[string]*string{}
-		if described, err := configs.On(topic, nil); err == nil {
-			for _, c := range described.Configs {
-				if c.Source == kmsg.ConfigSourceDynamicTopicConfig { // set on the topic itself
-					settings[c.Key] = c.Value
-				}
-			}
-		}
-		n := int32(len(details[topic].Partitions)) //nolint:gosec // Kafka counts partitions in 32 bits
-		if n == 0 {
-			return fmt.Errorf("empty %s: there is no such topic", topic)
-		}
-		if _, err := p.admin.DeleteTopic(ctx, topic); err != nil {
+		n, settings, err := p.describe(ctx, topic)
+		if err != nil {
 			return fmt.Errorf("empty %s: %w", topic, err)
 		}
-		if err := p.create(ctx, topic, n, settings); err != nil {
+		if err := p.remake(ctx, topic, n, settings); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// remake makes a topic anew.
+func (p *platform) remake(ctx context.Context, topic string, partitions int32, settings map[string]*string) error {
+	if _, err := p.admin.DeleteTopic(ctx, topic); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("delete %s: %w", topic, err)
+	}
+	return p.create(ctx, topic, partitions, settings)
+}
+
+// describe is a topic's number of partitions and what is set on it.
+func (p *platform) describe(ctx context.Context, topic string) (partitions int32, settings map[string]*string, err error) {
+	details, err := p.admin.ListTopics(ctx, topic)
+	if err != nil {
+		return 0, nil, err
+	}
+	configs, err := p.admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return 0, nil, err
+	}
+	settings = map[string]*string{}
+	if described, err := configs.On(topic, nil); err == nil {
+		for _, c := range described.Configs {
+			if c.Source == kmsg.ConfigSourceDynamicTopicConfig { // set on the topic itself
+				settings[c.Key] = c.Value
+			}
+		}
+	}
+	if partitions = int32(len(details[topic].Partitions)); partitions == 0 { //nolint:gosec // Kafka counts partitions in 32 bits
+		return 0, nil, fmt.Errorf("there is no topic %s", topic)
+	}
+	return partitions, settings, nil
 }
 
 // create makes a topic, once the one of that name is gone.

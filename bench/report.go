@@ -23,6 +23,7 @@ type report struct {
 	Seed       uint64     `json:"seed"`
 	Alone      *alone     `json:"alone,omitempty"`
 	Path       *path      `json:"path,omitempty"`
+	Peer       *peer      `json:"peer,omitempty"`
 	Latency    []*latency `json:"latency,omitempty"`
 }
 
@@ -31,9 +32,11 @@ type report struct {
 var goals = struct {
 	ofLimit map[string]float64
 	path    float64
+	ofPeer  float64
 }{
 	ofLimit: map[string]float64{"refine": .45, "sessionize": .4, "aggregate": .4},
 	path:    30_000,
+	ofPeer:  1. / 3,
 }
 
 // latencyGoal is what the percentiles must stay under at a rate, in milliseconds;
@@ -99,6 +102,7 @@ func (r *report) print(w io.Writer) {
 	fmt.Fprintln(w, "| --- | --- | --- | --- |")
 	r.printAlone(w)
 	r.printPath(w)
+	r.printPeer(w)
 	for _, l := range r.Latency {
 		p50, p99 := latencyGoal(l.Rate)
 		measured := fmt.Sprintf("p50 %.0f ms, p99 %.0f ms, p99.9 %.0f ms (%d samples, %.2f cores)", l.P50, l.P99, l.P999, l.Samples, l.Cores)
@@ -152,4 +156,17 @@ func (r *report) printPath(w io.Writer) {
 		fmt.Sprintf("%.0f/s for %.0f s (lag %.0f, growing %.0f/s; %.2f cores)", r.Path.Rate, r.Path.Seconds, r.Path.LagEnd, r.Path.LagGrowth, r.Path.Cores),
 		fmt.Sprintf(">= %.0f/s", goals.path), r.Path.Sustained && r.Path.Rate >= goals.path)
 	fmt.Fprintf(w, "| CPU per event by stage, us | %s | | |\n", strings.Join(budget, ", "))
+}
+
+func (r *report) printPeer(w io.Writer) {
+	if r.Peer == nil {
+		return
+	}
+	a, b := r.Peer.Medians[ours], r.Peer.Medians[kafkaStream]
+	row(w, "sessionize against Kafka Streams: CPU per event", fmt.Sprintf("%.2f (%.1f of %.1f us)", r.Peer.CPU, a.CPU, b.CPU),
+		fmt.Sprintf("<= %.2f", goals.ofPeer), r.Peer.CPU <= goals.ofPeer && r.Peer.Differ == 0)
+	row(w, "its resident memory", fmt.Sprintf("%.2f (%.0f of %.0f MiB)", r.Peer.Memory, a.Memory, b.Memory),
+		fmt.Sprintf("<= %.2f", goals.ofPeer), r.Peer.Memory <= goals.ofPeer)
+	row(w, "its throughput", fmt.Sprintf("%.2f (%.0f of %.0f/s)", r.Peer.PerWall, a.PerWall, b.PerWall), ">= 1.00", r.Peer.PerWall >= 1)
+	row(w, "its sessions", fmt.Sprintf("%d, of which %d differ", r.Peer.Sessions, r.Peer.Differ), "none differ", r.Peer.Differ == 0)
 }

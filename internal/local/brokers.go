@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"headwater.internal/platform/internal/kafka"
 )
@@ -74,6 +75,7 @@ func startBrokers(place Place, secrets Secrets, registry *prometheus.Registry, l
 		kfake.EnableSASL(),
 		kfake.Superuser(kafka.ScramSHA512, Admin, secrets.Admin),
 		kfake.EnableACLs(),
+		kfake.MaxVersions(served()),
 		kfake.BrokerConfigs(brokerConfigs()),
 		kfake.WithLogger(kfakeLogger{logger}),
 	)
@@ -85,6 +87,15 @@ func startBrokers(place Place, secrets Secrets, registry *prometheus.Registry, l
 	b.cluster.ControlKey(int16(kmsg.AlterUserSCRAMCredentials), refuseOtherIterations(b.cluster))
 	go b.applyRetention()
 	return b, nil
+}
+
+// served are the requests that the brokers answer. DescribeTopicPartitions is not
+// among them: kfake's answer leaves out the eligible leaders, over which Java's
+// admin client falls, and without it every client asks for metadata instead.
+func served() *kversion.Versions {
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(int16(kmsg.DescribeTopicPartitions), -1)
+	return versions
 }
 
 // recover mends what a kill left and notes that the brokers run.
