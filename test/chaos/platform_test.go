@@ -104,9 +104,10 @@ func (p *platform) configure(s settings) {
 		p.apply(stage, func(d *supervisor.Deployment) {
 			d.Tasks = 2
 			d.Environment = map[string]string{
-				"HEADWATER_SESSION_GAP": gap.String(),
-				"HEADWATER_GRACE":       grace.String(),
-				"HEADWATER_SETTLE":      settle.String(),
+				"HEADWATER_SCHEMA_PATIENCE": "2s", // a task that is killed begins to wait anew
+				"HEADWATER_SESSION_GAP":     gap.String(),
+				"HEADWATER_GRACE":           grace.String(),
+				"HEADWATER_SETTLE":          settle.String(),
 			}
 			if s.unsafe {
 				d.Environment["HEADWATER_UNSAFE_NO_TRANSACTIONS"] = "true"

@@ -30,8 +30,11 @@ func (t *task) options(logger kgo.Logger) []kgo.Opt {
 		kgo.HeartbeatInterval(time.Second),
 		kgo.RebalanceTimeout(30 * time.Second),
 
-		// A topic that appears later is read from its first event.
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		// Where nothing was committed, a topic is read from its first event: so is
+		// one that appears later. An offset that the log no longer has is never
+		// replaced by another: see fetchFailed.
+		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // markers count for the position, and so for lag
 		kgo.MaxDecompressBatchBytes(maxDecompressBytes),

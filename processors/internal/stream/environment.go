@@ -20,6 +20,7 @@ const (
 	envRegistry = "HEADWATER_SCHEMA_REGISTRY_URL" // schema registry
 	envCommit   = "HEADWATER_COMMIT_INTERVAL"     // optional, e.g. 20ms
 	envProtocol = "HEADWATER_GROUP_PROTOCOL"      // optional, classic or consumer
+	envPatience = "HEADWATER_SCHEMA_PATIENCE"     // optional, e.g. 30s
 )
 
 // environment is how one task was started.
@@ -45,6 +46,7 @@ func readEnvironment() (environment, error) {
 	}
 	env.limits.CommitInterval = settings.Duration(envCommit, env.limits.CommitInterval, "longest a transaction stays open")
 	env.protocol = protocol(settings.choice(envProtocol, string(classicProtocol), string(consumerProtocol)))
+	env.limits.Patience = settings.Duration(envPatience, env.limits.Patience, "how long an unknown schema may still turn up")
 	return env, settings.err()
 }
 
@@ -111,7 +113,8 @@ func help(spec Spec, s *Settings) string {
 	b.WriteString("\nIt is configured by its environment:\n")
 	s.docs = append(s.docs,
 		settingDoc{envCommit, DefaultLimits().CommitInterval.String(), "longest a transaction stays open"},
-		settingDoc{envProtocol, string(classicProtocol), "who assigns partitions: a task (classic) or the brokers (consumer)"})
+		settingDoc{envProtocol, string(classicProtocol), "who assigns partitions: a task (classic) or the brokers (consumer)"},
+		settingDoc{envPatience, DefaultLimits().Patience.String(), "how long an unknown schema may still turn up"})
 	for _, d := range s.docs {
 		fmt.Fprintf(&b, "  %-28s %s (%s unless set)\n", d.name, d.about, d.fallback)
 	}

@@ -170,7 +170,7 @@ func (p *platform) start(spec Spec, rule Rule, number int, adjust func(*task)) *
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	deps := dependencies{lookups: lookups, codecs: c, metrics: newMetrics(spec.Name), patience: patience{since: map[string]time.Time{}}, log: log}
+	deps := dependencies{lookups: lookups, codecs: c, metrics: newMetrics(spec.Name), patience: newPatience(0), log: log}
 	env := environment{task: strconv.Itoa(number), stateDir: filepath.Join(p.dir, spec.Name), limits: limits, protocol: p.protocol}
 	t, err := newTask(ctx, p.cluster.Config, spec, rule, limits, env, deps)
 	if err != nil {

@@ -80,7 +80,7 @@ type dependencies struct {
 	lookups  *liveLookups
 	codecs   *codecs
 	metrics  *metrics
-	patience patience
+	patience *patience
 	log      *slog.Logger
 }
 
@@ -92,7 +92,7 @@ func run(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, env enviro
 	}
 	deps := dependencies{
 		metrics:  newMetrics(spec.Name),
-		patience: patience{limit: env.limits.Patience, since: make(map[string]time.Time)},
+		patience: newPatience(env.limits.Patience),
 		log:      log,
 	}
 	server, err := serve(env.httpAddress, deps.metrics)

@@ -45,6 +45,9 @@ type metrics struct {
 	restores     prometheus.Counter
 	restoreLeft  prometheus.Gauge
 	restoreTime  prometheus.Histogram
+	held         *prometheus.GaugeVec   // reason
+	holds        *prometheus.CounterVec // reason
+	stopped      *prometheus.GaugeVec   // reason, topic, partition
 }
 
 func newMetrics(stage string) *metrics {
@@ -73,10 +76,17 @@ func newMetrics(stage string) *metrics {
 	m.restores = m.counter("restore_total", "Changelog records replayed into state.")
 	m.restoreLeft = m.gauge("restore_remaining_records", "Changelog offsets that restores under way still have to replay.")
 	m.restoreTime = m.histogram("restore_latency_seconds", "How long a restore took.", latencyBuckets)
+	m.held = m.gaugeVec("held_partitions", "Partitions of inputs that wait for something and go on by themselves.", "reason")
+	m.holds = m.counterVec("holds_total", "How often a partition of an input had to wait.", "reason")
+	m.stopped = m.gaugeVec("stopped", "1 for each partition of an input that stands still until an operator acts.", "reason", "topic", "partition")
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// Zero is a value, absence is not.
 	for _, class := range Classes {
 		m.deadLetters.WithLabelValues(string(class))
+	}
+	for _, reason := range heldReasons {
+		m.held.WithLabelValues(reason)
+		m.holds.WithLabelValues(reason)
 	}
 	for _, o := range [...]outcome{late, deadLetter} {
 		m.dropped.WithLabelValues(outcomeNames[o])

@@ -22,8 +22,10 @@ type partition struct {
 	sealer Sealer
 	codecs *codecs
 	store  *store
-	send   func(*kgo.Record)     // takes a record of the open transaction
-	judge  func(Verdict) Verdict // may turn a dead letter into a retry; nil for never
+	send   func(*kgo.Record)             // takes a record of the open transaction
+	judge  func(*Input, Verdict) Verdict // may turn a dead letter into a retry; nil for never
+
+	stopped bool // an operator has to act: nothing of it is woken
 
 	clock   time.Time
 	nextDue time.Time // nothing is due before; zero when unknown
@@ -93,7 +95,7 @@ func (p *partition) apply(in *Input) (Verdict, error) {
 	tx.begin(in)
 	v := p.call(func() Verdict { return p.rule.Apply(tx, in) })
 	if p.judge != nil {
-		v = p.judge(v)
+		v = p.judge(in, v)
 	}
 	if tx.err != nil {
 		return v, tx.err

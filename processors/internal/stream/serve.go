@@ -19,7 +19,8 @@ type server struct {
 }
 
 // serve listens on the address: /healthz says that the process lives, /readyz
-// that its task has joined the group and restored its state, /metrics the rest.
+// that its task has joined the group, restored its state and stopped at nothing,
+// /metrics the rest.
 func serve(address string, m *metrics) (*server, error) {
 	s := &server{}
 	mux := http.NewServeMux()
@@ -27,6 +28,9 @@ func serve(address string, m *metrics) (*server, error) {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if g := s.ready.Load(); g == nil || !g.ready() {
 			http.Error(w, "joining the group or restoring state", http.StatusServiceUnavailable)
+			return
+		} else if why := g.halts.stopped(); why != "" {
+			http.Error(w, why, http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ready")

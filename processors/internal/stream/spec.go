@@ -66,13 +66,13 @@ type State struct {
 	Expires bool
 }
 
-// Limits of the runtime. A task reads the first two from its environment.
+// Limits of the runtime. A task reads some from its environment.
 type Limits struct {
 	CommitInterval     time.Duration // longest a transaction stays open while records come
 	MaxRecords         int           // records after which a transaction is committed at once
 	TransactionTimeout time.Duration // after which the broker aborts a dead task's transaction
 	SessionTimeout     time.Duration // after which the group gives a silent task's partitions away
-	Patience           time.Duration // how long an unknown type or schema may still turn up
+	Patience           time.Duration // how long an unknown schema may still turn up
 }
 
 // DefaultLimits are what a task runs with. The commit interval bounds latency: at
@@ -84,7 +84,7 @@ func DefaultLimits() Limits {
 		MaxRecords:         5_000,
 		TransactionTimeout: 10 * time.Second,
 		SessionTimeout:     10 * time.Second,
-		Patience:           3 * time.Second,
+		Patience:           30 * time.Second,
 	}
 }
 

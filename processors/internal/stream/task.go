@@ -45,7 +45,9 @@ type task struct {
 
 	parts    map[int32]*partition
 	position map[topicPartition]int64 // next offset to come
-	patience patience
+	patience *patience
+	halts    *halts
+	tries    map[topicPartition]tried
 	pace     pace
 	input    Input
 
@@ -63,9 +65,11 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 		parts:    make(map[int32]*partition),
 		position: make(map[topicPartition]int64),
 		patience: deps.patience,
+		halts:    &halts{metrics: deps.metrics, list: make(map[topicPartition]*halt)},
+		tries:    make(map[topicPartition]tried),
 		counted:  time.Now(),
 	}
-	t.group = &group{ctx: ctx, assigned: make(map[int32]*assignment), inputs: t.inputs}
+	t.group = &group{ctx: ctx, assigned: make(map[int32]*assignment), inputs: t.inputs, halts: t.halts}
 	if t.protocol == consumerProtocol {
 		t.member = newMembership(spec, env, deps.log)
 		t.member.release(ctx, cfg)
@@ -132,38 +136,54 @@ func (t *task) loop(ctx context.Context) error {
 		if err := t.settle(ctx); err != nil {
 			return err
 		}
+		t.release()
 		again, err := t.step(ctx)
 		if err != nil {
 			return err
 		}
-		if again != "" {
-			t.log.Warn("wait and try again", "reason", again)
+		if again != nil {
 			if err := t.abort(ctx, "retry"); err != nil {
 				return err
 			}
-			t.lookups.forget()
-			_ = pause(ctx, 250*time.Millisecond)
+			t.holdBack(again)
 		}
 	}
 	return nil
 }
 
+// again is a record that must be tried again later. The transaction is aborted
+// for it, and its partition alone is held.
+type again struct {
+	topicPartition
+
+	halt *halt
+}
+
+// holdBack holds the partition whose record made the transaction abort.
+func (t *task) holdBack(a *again) {
+	if a.halt == nil { // a partition that was taken away while its records were on their way
+		_ = pause(t.group.ctx, 20*time.Millisecond)
+		return
+	}
+	t.halt(a.halt, a.topicPartition)
+}
+
 // step polls once, applies what came, wakes what is due and commits when it is
-// time. A reason to try again later means that the transaction must be aborted.
-func (t *task) step(ctx context.Context) (again string, err error) {
+// time.
+func (t *task) step(ctx context.Context) (again *again, err error) {
 	fetches := t.poll(ctx)
-	if again, err = t.applyAll(fetches); err != nil || again != "" {
+	if again, err = t.applyAll(fetches); err != nil || again != nil {
 		return again, err
 	}
 	t.moveClocks()
 	if err := t.wakeAll(); err != nil {
-		return "", err
+		return nil, err
 	}
 	if t.open.full(t.limits) {
 		err = t.commit(context.WithoutCancel(ctx))
 	}
 	t.countBusy()
-	return "", err
+	return nil, err
 }
 
 // idlePoll bounds a poll while no transaction is open, and so how late the loop
@@ -182,15 +202,11 @@ func (t *task) poll(ctx context.Context) kgo.Fetches {
 	waited := time.Since(begun)
 	t.waited += waited
 	t.metrics.polled(fetches.NumRecords(), waited)
-	fetches.EachError(func(topic string, partition int32, err error) {
-		if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
-			t.log.Warn("read input", "topic", topic, "partition", partition, "err", err)
-		}
-	})
+	fetches.EachError(t.fetchFailed)
 	return fetches
 }
 
-func (t *task) applyAll(fetches kgo.Fetches) (again string, err error) {
+func (t *task) applyAll(fetches kgo.Fetches) (wait *again, err error) {
 	begun := time.Now()
 	defer func() {
 		n, took := fetches.NumRecords(), time.Since(begun)
@@ -198,48 +214,49 @@ func (t *task) applyAll(fetches kgo.Fetches) (again string, err error) {
 		t.metrics.processed(n, took)
 	}()
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
-		if len(f.Records) == 0 || err != nil || again != "" {
+		if len(f.Records) == 0 || err != nil || wait != nil {
 			return
 		}
 		p := t.parts[f.Partition]
 		if p == nil { // taken away while its records were on their way
-			again = "records of a partition that was revoked"
+			wait = &again{}
 			return
 		}
 		for _, r := range f.Records {
 			if r.Attrs.IsControl() {
 				continue // only its offset counts
 			}
-			if again, err = t.apply(p, r); err != nil || again != "" {
+			if wait, err = t.apply(p, r); err != nil || wait != nil {
 				return
 			}
 		}
 		t.position[topicPartition{f.Topic, f.Partition}] = f.Records[len(f.Records)-1].Offset + 1
 	})
-	return again, err
+	return wait, err
 }
 
-func (t *task) apply(p *partition, r *kgo.Record) (again string, err error) {
+func (t *task) apply(p *partition, r *kgo.Record) (*again, error) {
 	if err := t.begin(); err != nil {
-		return "", err
+		return nil, err
 	}
 	t.input = Input{
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
 		Key: r.Key, Value: r.Value, Headers: r.Headers, Received: r.Timestamp,
 		lookups: t.lookups,
 	}
+	t.lookups.begin()
 	v, err := p.apply(&t.input)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if v.outcome == retry {
-		return v.reason, nil
+		return &again{topicPartition{r.Topic, r.Partition}, t.waiting(&t.input, v)}, nil
 	}
 	t.open.took(p.number, r.Timestamp, v)
 	if v.outcome == deadLetter {
 		t.log.Warn("dead letter", "class", v.class, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", firstLine(v.reason))
 	}
-	return "", nil
+	return nil, nil
 }
 
 // wakeLimit bounds how many entries of one partition are woken between polls.
@@ -249,7 +266,7 @@ func (t *task) wakeAll() error {
 	begun, woken := time.Now(), 0
 	for _, number := range slices.Sorted(maps.Keys(t.parts)) {
 		p := t.parts[number]
-		if p.clock.IsZero() || p.nextDue.After(p.clock) {
+		if p.stopped || p.clock.IsZero() || p.nextDue.After(p.clock) {
 			continue
 		}
 		if err := t.begin(); err != nil {

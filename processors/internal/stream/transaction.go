@@ -295,6 +295,9 @@ func (t *task) settle(ctx context.Context) error {
 		err = errors.Join(err, p.meta.admit(t.spec.Name, news.counts))
 	}
 	t.metrics.partitions.Set(float64(len(t.parts)))
+	if len(news.removed) > 0 {
+		t.keepHalts()
+	}
 	return err
 }
 
@@ -302,9 +305,9 @@ func (t *task) takeIn(r *restored) *partition {
 	t.metrics.taskCreated.Inc()
 	p := newPartition(r.number, t.spec, t.rule, t.codecs, r.store)
 	p.meta, p.send = r.meta, t.send
-	p.judge = func(v Verdict) Verdict {
-		if v.outcome == deadLetter && t.patience.wait(v, time.Now()) {
-			return Retry("%s", v.reason)
+	p.judge = func(in *Input, v Verdict) Verdict {
+		if v.outcome == deadLetter && t.patience.wait(in.Topic, v, time.Now()) {
+			return Verdict{retry, v.class, v.reason}
 		}
 		return v
 	}
@@ -347,6 +350,7 @@ func (t *task) drain(ctx context.Context) error {
 // close lets go of everything. An open transaction is left to the broker.
 func (t *task) close() error {
 	t.group.stop()
+	t.halts.remove(func(topicPartition) bool { return true })
 	t.client.CloseAllowingRebalance()
 	t.abandon()
 	if t.outputs != t.client {
