@@ -28,6 +28,7 @@ type commands struct {
 	Down        downCommand        `cmd:"" group:"platform" help:"Stop the local platform. Its data stays."`
 	Clean       cleanCommand       `cmd:"" group:"platform" help:"Remove the data of the local platform, which must be down."`
 	Status      statusCommand      `cmd:"" group:"platform" help:"Show addresses, tasks, topics and latency."`
+	Topology    topologyCommand    `cmd:"" group:"platform" help:"Show what the processors read, write and keep, as text or as a picture."`
 	Plan        planCommand        `cmd:"" group:"platform" help:"Show what up would change, changing nothing."`
 	Terraform   terraformCommand   `cmd:"" group:"platform" passthrough:"" help:"Run the terraform that this repository asks for."`
 	Env         envCommand         `cmd:"" group:"platform" help:"Print the variables that terraform needs to apply environments/local."`

@@ -131,8 +131,8 @@ var mayImport = []struct {
 }{
 	{"provider/", []string{"internal/kafka", "internal/cluster", "internal/schema", "internal/supervisor"}},
 	{"processors/internal/stream/streamtest/", []string{"processors/internal", "internal/event", "schemas"}},
-	{"processors/internal/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor"}},
-	{"processors/collect/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor", "processors/internal"}},
+	{"processors/internal/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor", "internal/topology"}},
+	{"processors/collect/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor", "internal/topology", "processors/internal"}},
 	{"processors/", []string{"processors/internal", "internal/event", "internal/schema", "schemas"}},
 	{"cmd/headwater/", []string{"internal", "schemas"}},
 	{"internal/", []string{"internal", "schemas"}},

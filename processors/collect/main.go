@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,9 +21,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"headwater.internal/platform/internal/supervisor/lifeline"
+	"headwater.internal/platform/internal/topology"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "--describe" {
+		_ = json.NewEncoder(os.Stdout).Encode(description)
+		return
+	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err := run(); err != nil {
 		slog.Error("collect stops", "err", err)
@@ -34,6 +40,14 @@ func main() {
 // a gateway is a few MiB, of which the usual 100 makes tens of collections a
 // second.
 const gcPercent = 400
+
+// description is what headwater topology shows of the gateway.
+var description = topology.Description{
+	Name: "collect", About: "takes events over HTTP and answers once the brokers have them.",
+	Sources: []topology.Source{},
+	Sinks:   []topology.Sink{{Topic: `^raw\.`, Pattern: true}},
+	Rule:    topology.Rule{Catalogue: true},
+}
 
 func run() error {
 	if err := lifeline.Hold(); err != nil {

@@ -110,7 +110,7 @@ func help(spec Spec, s *Settings) string {
 		fmt.Fprintf(&b, "  %s\n", w.Topic)
 	}
 	fmt.Fprintf(&b, "  %s\n  %s\n  %s (state, format %d)\n", DeadLetterTopic, LedgerTopic, spec.State.Topic, spec.State.Version)
-	b.WriteString("\nIt is configured by its environment:\n")
+	b.WriteString("\nIt describes itself in JSON with --describe.\nIt is configured by its environment:\n")
 	s.docs = append(s.docs,
 		settingDoc{envCommit, DefaultLimits().CommitInterval.String(), "longest a transaction stays open"},
 		settingDoc{envProtocol, string(classicProtocol), "who assigns partitions: a task (classic) or the brokers (consumer)"},

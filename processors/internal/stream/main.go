@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,11 +32,7 @@ func Main(spec Spec, build func(*Settings) Rule) {
 	settings := &Settings{lookup: os.LookupEnv}
 	rule := build(settings)
 	if len(os.Args) > 1 {
-		fmt.Print(help(spec, settings))
-		if os.Args[1] != "--help" && os.Args[1] != "-h" {
-			os.Exit(2)
-		}
-		return
+		os.Exit(tell(os.Args[1], spec, rule, settings))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
@@ -47,6 +44,26 @@ func Main(spec Spec, build func(*Settings) Rule) {
 	if err != nil {
 		log.Error("stop", "processor", spec.Name, "err", err)
 		os.Exit(1)
+	}
+}
+
+// tell prints what the program says of itself and returns its exit code.
+func tell(flag string, spec Spec, rule Rule, settings *Settings) int {
+	switch flag {
+	case "--describe":
+		text, err := json.MarshalIndent(describe(spec, rule), "", "  ")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		fmt.Println(string(text))
+		return 0
+	case "--help", "-h":
+		fmt.Print(help(spec, settings))
+		return 0
+	default:
+		fmt.Print(help(spec, settings))
+		return 2
 	}
 }
 
@@ -95,7 +112,7 @@ func run(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, env enviro
 		patience: newPatience(env.limits.Patience),
 		log:      log,
 	}
-	server, err := serve(env.httpAddress, deps.metrics)
+	server, err := serve(env.httpAddress, deps.metrics, describe(spec, rule))
 	if err != nil {
 		return err
 	}
@@ -111,8 +128,8 @@ func run(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, env enviro
 		if err != nil {
 			return err
 		}
-		server.ready.Store(t.group)
-		defer server.ready.Store(nil)
+		server.task.Store(t)
+		defer server.task.Store(nil)
 		return t.run(ctx)
 	})
 }

@@ -26,6 +26,7 @@ func TestServesItsState(t *testing.T) {
 	go func() { done <- run(ctx, p.cluster.Config, tallySpec, &tallyRule{}, env, log) }()
 	await(t, env.httpAddress, "/healthz", "ok")
 	await(t, env.httpAddress, "/readyz", "ready")
+	await(t, env.httpAddress, "/topology", `"task":{"number":"0","ready":true,"partitions":{"0":["raw.a"],"1":["raw.a"]}}`)
 	p.checkCopies(p.produceKeys("raw.a", 100))
 	for _, want := range []string{
 		`headwater_stream_record_e2e_latency_seconds_bucket{processor="tally",le="0.1"}`,

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -10,30 +11,42 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"headwater.internal/platform/internal/topology"
 )
 
 // server answers the supervisor and Prometheus.
 type server struct {
-	http  *http.Server
-	ready atomic.Pointer[group] // of the task that runs now
+	http *http.Server
+	task atomic.Pointer[task] // that runs now
 }
 
 // serve listens on the address: /healthz says that the process lives, /readyz
 // that its task has joined the group, restored its state and stopped at nothing,
-// /metrics the rest.
-func serve(address string, m *metrics) (*server, error) {
+// /topology what the processor is and which partitions it has here, /metrics the
+// rest.
+func serve(address string, m *metrics, about topology.Description) (*server, error) {
 	s := &server{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if g := s.ready.Load(); g == nil || !g.ready() {
+		t := s.task.Load()
+		if t == nil || !t.group.ready() {
 			http.Error(w, "joining the group or restoring state", http.StatusServiceUnavailable)
 			return
-		} else if why := g.halts.stopped(); why != "" {
+		}
+		if why := t.group.halts.stopped(); why != "" {
 			http.Error(w, why, http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ready")
+	})
+	mux.HandleFunc("GET /topology", func(w http.ResponseWriter, _ *http.Request) {
+		own := about
+		if t := s.task.Load(); t != nil {
+			own.Task = t.group.here(t.number)
+		}
+		answer(w, http.StatusOK, own)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
@@ -48,6 +61,12 @@ func serve(address string, m *metrics) (*server, error) {
 		}
 	}()
 	return s, nil
+}
+
+func answer(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(body) // the caller is gone, then
 }
 
 func (s *server) close() { _ = s.http.Close() }
