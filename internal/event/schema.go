@@ -126,10 +126,11 @@ func Body(value []byte) ([]byte, error) {
 // Takes says whether a JSON object of the schema may have the member: a field of
 // that name, or a rest field that takes any.
 func (s *Schema) Takes(member string) bool {
-	root := s.plan.root
-	if root.shape != shapeRecord {
-		return false
-	}
-	_, declared := root.index[member]
-	return declared || root.rest >= 0
+	return s.Declares(member) || s.plan.root.shape == shapeRecord && s.plan.root.rest >= 0
+}
+
+// Declares says whether the schema is a record with a field of that name.
+func (s *Schema) Declares(field string) bool {
+	_, declared := s.plan.root.index[field]
+	return declared
 }

@@ -26,7 +26,7 @@ type incoming struct {
 	data       jsontext.Value    // the event's own JSON
 	value      []byte            // data as Avro, once it is encoded
 	at         string            // where data stands in what was sent, as a pointer
-	renamed    map[string]string // pointers that stand elsewhere in what was sent
+	renamed    map[string]string // fields, as pointers, that stand elsewhere in what was sent
 	asked      string            // the type as the sender named it
 	note       string
 	violations []event.Violation
@@ -121,8 +121,12 @@ func (in *incoming) stamp(received time.Time) (clamped bool) {
 // place turns pointers into the data into pointers into what was sent.
 func (in *incoming) place(violations []event.Violation) []event.Violation {
 	for i := range violations {
-		if sent, ok := in.renamed[violations[i].Pointer]; ok {
-			violations[i].Pointer = sent
+		pointer, below := violations[i].Pointer, ""
+		if next := strings.IndexByte(strings.TrimPrefix(pointer, "/"), '/'); next >= 0 {
+			pointer, below = pointer[:next+1], pointer[next+1:]
+		}
+		if sent, ok := in.renamed[pointer]; ok {
+			violations[i].Pointer = sent + below
 			continue
 		}
 		violations[i].Pointer = in.at + violations[i].Pointer

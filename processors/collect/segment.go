@@ -115,7 +115,7 @@ type message struct {
 	userID                              string
 	timestamp, original                 time.Time
 	sentAt                              jsontext.Value
-	properties, traits                  jsontext.Value
+	properties, traits, context         jsontext.Value
 	name, category, groupID, previousID jsontext.Value
 }
 
@@ -140,8 +140,8 @@ func (s *segmentReader) message(call string, raw []byte) incoming {
 	return m.incoming
 }
 
-// member takes one member of a message. Context, integrations and what else the
-// libraries add are not kept.
+// member takes one member of a message. Integrations and what else the libraries
+// add are not kept.
 func (m *message) member(name string, value jsontext.Value) {
 	switch name {
 	case "type":
@@ -166,6 +166,8 @@ func (m *message) member(name string, value jsontext.Value) {
 		m.properties = value
 	case "traits":
 		m.traits = value
+	case "context":
+		m.context = value
 	case "name":
 		m.name = value
 	case "category":
@@ -270,6 +272,33 @@ func (m *message) fill() {
 	case "alias":
 		m.lift("previousId", "previous_id", m.previousID)
 	}
+	m.fillContext()
+}
+
+// fillContext puts what a library knows of its surroundings into the data, where
+// the schema declares a field for it. A rest field does not count: a context has
+// the visitor's address and device, and those are kept only where a declaration
+// that names them was reviewed.
+func (m *message) fillContext() {
+	schema := m.declared.schema
+	if schema == nil || m.context.Kind() != jsontext.KindBeginObject {
+		return
+	}
+	if schema.Declares("context") {
+		m.lift("context", "context", m.context)
+	}
+	if !schema.Declares("ip") && !schema.Declares("user_agent") {
+		return
+	}
+	_ = members(m.context, func(name string, value jsontext.Value) { // the message was read: it is JSON
+		switch {
+		case value.Kind() != jsontext.KindString: // of no use, and no reason to refuse the event
+		case name == "ip" && schema.Declares("ip"):
+			m.lift("context/ip", "ip", value)
+		case name == "userAgent" && schema.Declares("user_agent"):
+			m.lift("context/userAgent", "user_agent", value)
+		}
+	})
 }
 
 // lift puts a member of the call into the data as field, unless it is there

@@ -34,7 +34,7 @@ var libraryCalls = []struct {
 			"_metadata":{"bundled":["Segment.io"],"unbundled":[],"bundledIds":[]}}`},
 		topic: "raw.browsing.page-viewed", customer: "6f1c-anon", anonymous: "6f1c-anon", id: "ajs-next-1700000000000-page",
 		data: `{"url":"https://shop.example/cart?a=1","path":"/cart","referrer":"","title":"Cart","search":"?a=1","name":"Cart","category":"Shop",` +
-			`"user_agent":null,"ip":null,"method":null,"status":null,"bytes":null,"properties":{"plan":"{\"tier\":2}"}}`,
+			`"user_agent":"Mozilla/5.0","ip":null,"method":null,"status":null,"bytes":null,"properties":{"plan":"{\"tier\":2}"}}`,
 	},
 	{
 		name: "browser identify",
@@ -230,6 +230,48 @@ func TestCORS(t *testing.T) {
 	for _, res := range []response{pre, p.do(request{path: "/v1/t", anonymous: true, header: origin, body: "{}"})} {
 		if res.header.Get("Access-Control-Allow-Origin") != "https://shop.example" || res.header.Get("Vary") != "Origin" {
 			t.Errorf("%d: %v", res.status, res.header)
+		}
+	}
+}
+
+// Defends what is kept of a call's context: what the schema declares by name, and
+// nothing else, so that no address or device is stored that no declaration shows.
+// It never costs an event.
+func TestSegmentContext(t *testing.T) {
+	page := entryOf(t, "browsing.page_viewed", "page", 1)
+	whole := page
+	whole.Schema = `{"type":"record","name":"P","fields":[{"name":"context","type":["null",{"type":"record","name":"C","fields":[
+		{"name":"locale","type":"string","default":""},{"name":"more","type":{"type":"map","values":"string"},"default":{},"rest":true}]}],"default":null}]}`
+	for name, test := range map[string]struct {
+		entry                             event.Entry
+		context, properties, want, broken string
+	}{
+		"declared":            {page, `{"ip":"10.0.0.1","userAgent":"curl\/8","locale":"de"}`, `{}`, `"user_agent":"curl/8","ip":"10.0.0.1","method":null,"status":null,"bytes":null,"properties":{}}`, ""},
+		"properties win":      {page, `{"ip":"10.0.0.1"}`, `{"ip":"10.0.0.2"}`, `"ip":"10.0.0.2"`, ""},
+		"of another kind":     {page, `{"ip":7,"userAgent":{"brand":"x"}}`, `{}`, `"user_agent":null,"ip":null`, ""},
+		"not an object":       {page, `["ip"]`, `{}`, `"ip":null`, ""},
+		"whole":               {whole, `{"ip":"10.0.0.1","locale":"de","page":{"path":"/"}}`, `{}`, `{"context":{"locale":"de","more":{"ip":"10.0.0.1","page":"{\"path\":\"/\"}"}}}`, ""},
+		"whole, wrong inside": {whole, `{"locale":1}`, `{}`, "", "/context/locale"},
+	} {
+		d := compileDeclarations(event.NewView([]event.Entry{test.entry}), &declarations{})
+		s := segmentReader{declarations: d, received: time.Now()}
+		var b batch
+		in := s.message("page", []byte(`{"userId":"c","messageId":"m","properties":`+test.properties+`,"context":`+test.context+`}`))
+		if len(in.violations) > 0 {
+			t.Fatalf("%s: %v", name, in.violations)
+		}
+		violations := in.place(b.encode(&in))
+		if test.broken != "" {
+			if len(violations) != 1 || violations[0].Pointer != test.broken {
+				t.Errorf("%s: the violations are %v, want one at %s", name, violations, test.broken)
+			}
+			continue
+		}
+		data, err := in.declared.schema.JSON(in.value)
+		if err != nil {
+			t.Errorf("%s: %v, %v", name, err, violations)
+		} else if !strings.Contains(string(data), test.want) {
+			t.Errorf("%s: kept is %s, want %s", name, data, test.want)
 		}
 	}
 }
