@@ -49,6 +49,7 @@ type drawn struct {
 type generator struct {
 	random *rand.Rand
 	zipf   []float64 // cumulative
+	guide  []int32   // by equal parts of zipf's sum: the first customer of each
 	kinds  []kind
 	recent [1_024]drawn
 	count  uint64
@@ -65,6 +66,7 @@ func newGenerator(ctx context.Context, p *platform, seed uint64) (*generator, er
 		sum += 1 / float64(i+1)
 		g.zipf[i] = sum
 	}
+	g.guide = guide(g.zipf)
 	client, err := sr.NewClient(sr.URLs(p.place.RegistryURL))
 	if err != nil {
 		return nil, err
@@ -155,12 +157,37 @@ func (g *generator) next(at time.Time) drawn {
 	for share > shares[d.kind] {
 		d.kind++
 	}
-	d.customer = sort.SearchFloat64s(g.zipf, g.random.Float64()*g.zipf[customers-1])
+	d.customer = g.drawCustomer(g.random.Float64())
 	if g.random.Float64() < outOfOrder {
 		d.at = at.Add(-time.Second - rand.N(maxBehind)) //nolint:gosec // no secret
 	}
 	g.recent[g.count%uint64(len(g.recent))] = d
 	return d
+}
+
+// guideParts is how many parts the customers are drawn by: a part of the sum
+// holds about a hundred customers at most.
+const guideParts = 1 << 17
+
+// guide makes a table that a customer is found with in a step or two, where a
+// search through all of them waits for memory twenty times.
+func guide(cumulative []float64) []int32 {
+	table := make([]int32, guideParts+1)
+	sum, at := cumulative[len(cumulative)-1], int32(0)
+	for i := range table {
+		for at < customers-1 && cumulative[at] < sum*float64(i)/guideParts {
+			at++
+		}
+		table[i] = at
+	}
+	return table
+}
+
+// drawCustomer returns the customer at the given part, of 1, of the sum.
+func (g *generator) drawCustomer(part float64) int {
+	i := int(part * guideParts)
+	from, to := int(g.guide[i]), int(g.guide[i+1])
+	return from + sort.SearchFloat64s(g.zipf[from:to], part*g.zipf[customers-1])
 }
 
 // probe draws an event of a customer never seen before, without a time of its

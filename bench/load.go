@@ -45,7 +45,8 @@ func startLoad(ctx context.Context, p *platform, g *generator, rate, probes int)
 		// 200 requests a second, as of many senders, until requests get large.
 		batch: min(max(rate/200, 1), 250),
 	}
-	l.client.Transport = &http.Transport{MaxIdleConnsPerHost: senders}
+	// A request goes out in one write: the generator is not what is measured.
+	l.client.Transport = &http.Transport{MaxIdleConnsPerHost: senders, WriteBufferSize: 256 << 10}
 	for range senders {
 		l.group.Go(func() { l.send(ctx) })
 	}
