@@ -73,7 +73,7 @@ func (r *catalogueEntryResource) Schema(_ context.Context, _ resource.SchemaRequ
 				Validators:          []validator.String{stringvalidator.RegexMatches(entryType, "write it as <domain>.<event> in lower case, such as checkout.order_placed")},
 				PlanModifiers:       replaces,
 			},
-			"tier":           required("`raw`, `processed` or `aggregates`.", stringvalidator.OneOf("raw", "processed", "aggregates")),
+			"tier":           required("`raw`, `processed`, `aggregates` or `repartition`.", stringvalidator.OneOf("raw", "processed", "aggregates", "repartition")),
 			"domain":         required("Domain, the first half of the type."),
 			"name":           required("The event's own name, the second half of the type."),
 			"description":    required("One sentence that says what happened."),

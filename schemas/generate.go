@@ -142,7 +142,7 @@ func (f *file) text(root *schema) string {
 	b.WriteString(")\n\n")
 	kebab := strings.ReplaceAll(name, "_", "-")
 	topic := "raw." + f.folder + "." + kebab
-	if f.folder == "processed" || f.folder == "aggregates" {
+	if f.folder == "processed" || f.folder == "aggregates" || f.folder == "repartition" {
 		topic = f.folder + "." + kebab
 	}
 	fmt.Fprintf(&b, "// Names of [%s] on the wire.\nconst (\n", root.Name)

@@ -45,7 +45,39 @@ module "identity_links" {
   retention   = "latest"
   size        = "keyed"
   producers   = ["refine"]
-  consumers   = ["identity", "refine"]
+  consumers   = ["aggregate", "identity", "refine", "sessionize"]
+}
+
+# What an anonymous id left behind travels to its customer's partition by these
+# two: written and read by one processor each.
+module "session_pieces" {
+  source   = "../modules/event"
+  platform = local.platform
+
+  domain      = "repartition"
+  name        = "session_pieces"
+  description = "Sessions of anonymous ids on their way to the customers that they turned out to be."
+  owner       = "platform"
+  schema      = file("${path.module}/repartition/session_pieces.avsc")
+  retention   = "7d"
+  size        = "keyed"
+  producers   = ["sessionize"]
+  consumers   = ["sessionize"]
+}
+
+module "count_changes" {
+  source   = "../modules/event"
+  platform = local.platform
+
+  domain      = "repartition"
+  name        = "count_changes"
+  description = "Counts of anonymous ids on their way to the customers that they turned out to be."
+  owner       = "platform"
+  schema      = file("${path.module}/repartition/count_changes.avsc")
+  retention   = "7d"
+  size        = "keyed"
+  producers   = ["aggregate"]
+  consumers   = ["aggregate"]
 }
 
 module "sessions" {

@@ -15,7 +15,7 @@ import (
 )
 
 // tiers are the folders of the platform's own records; all others are domains.
-var tiers = map[string]bool{"processed": true, "aggregates": true}
+var tiers = map[string]bool{"processed": true, "aggregates": true, "repartition": true}
 
 // source is one Avro file of the catalogue.
 type source struct {

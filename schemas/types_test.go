@@ -11,6 +11,7 @@ import (
 	"headwater.internal/platform/schemas/aggregates"
 	"headwater.internal/platform/schemas/checkout"
 	"headwater.internal/platform/schemas/processed"
+	"headwater.internal/platform/schemas/repartition"
 )
 
 // Generated types and schemas come from one file; a tag or type that the codec
@@ -31,6 +32,14 @@ func TestGeneratedTypesRoundTrip(t *testing.T) {
 	roundTrip(t, aggregates.EventCountSchema, aggregates.EventCount{
 		Type: "*", Window: aggregates.WindowAllTime, Start: time.UnixMilli(0).UTC(), Partition: 11, Events: 2, UniqueCustomers: 1,
 		RevenueMicros: 3, Revision: 1, State: aggregates.CountStateOpen, UpdatedTime: at,
+	})
+	roundTrip(t, repartition.SessionPieceSchema, repartition.SessionPiece{
+		Customer: "ada", Path: []string{"anon-1", "anon-2"}, Sequence: 1, PieceID: "p", Withdrawn: true, Start: at, End: at,
+		Events: 2, PageViews: 1, RevenueMicros: 3, Types: map[string]int64{checkout.OrderPlacedType: 2},
+	})
+	roundTrip(t, repartition.CountChangeSchema, repartition.CountChange{
+		Customer: "ada", Path: []string{"anon-1"}, Sequence: 2, Day: at,
+		Minutes: []repartition.MinuteChange{{Type: checkout.OrderPlacedType, Minute: 1439, Events: -1, RevenueMicros: -5}},
 	})
 	roundTrip(t, checkout.OrderPlacedSchema, checkout.OrderPlaced{
 		Total: 66.4, Currency: new("EUR"), Units: new(int32(2)),

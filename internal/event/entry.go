@@ -16,7 +16,7 @@ const EntryVersion = 1
 type Entry struct {
 	Version       int      `json:"version"`
 	Type          string   `json:"type"`   // <domain>.<event>
-	Tier          string   `json:"tier"`   // raw, processed or aggregates
+	Tier          string   `json:"tier"`   // raw, processed, aggregates or repartition
 	Domain        string   `json:"domain"` // first half of Type
 	Name          string   `json:"name"`   // second half of Type
 	Description   string   `json:"description"`

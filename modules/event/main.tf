@@ -1,7 +1,7 @@
 locals {
   # The platform's own records are tiers of their own; all others are raw.
   _tier = (
-    contains(["processed", "aggregates"], var.domain) ? var.domain : "raw"
+    contains(["processed", "aggregates", "repartition"], var.domain) ? var.domain : "raw"
   )
   _type   = "${var.domain}.${var.name}"
   _kebab  = replace(var.name, "_", "-")
@@ -15,7 +15,7 @@ locals {
 
   # A record grows on its way: raw Avro, the same in the processed envelope,
   # either as a dead letter with its reason.
-  _max_bytes = { raw = 4194304, processed = 6291456, aggregates = 1048576 }
+  _max_bytes = { raw = 4194304, processed = 6291456, aggregates = 1048576, repartition = 1048576 }
 
   # One ACL a principal, since two that share an operation would take it from
   # each other when one of them goes.

@@ -50,8 +50,8 @@ variable "description" {
 variable "domain" {
   description = <<-EOT
     The part of the company that the event belongs to: the folder of its
-    schema and the first half of its type. processed and aggregates are the
-    platform's own tiers.
+    schema and the first half of its type. processed, aggregates and
+    repartition are the platform's own tiers.
   EOT
   type        = string
   nullable    = false

@@ -94,10 +94,20 @@ func publish(tx *stream.Tx, in *stream.Input, e *event.Envelope, schemaID int, b
 	if err != nil {
 		return stream.DeadLetter(stream.RuleError, "%v", err)
 	}
-	if e.Type == customerIdentified && e.Subject != "" && e.AnonymousID != "" {
-		tx.Upsert(processed.IdentityLinkTopic, []byte(e.AnonymousID), &processed.IdentityLink{
-			AnonymousID: e.AnonymousID, Customer: e.Subject, LinkedTime: e.Time,
-		})
+	return link(tx, e)
+}
+
+// link says who an anonymous id is. Of several links of an id in a transaction
+// each is written: its readers choose among all.
+func link(tx *stream.Tx, e *event.Envelope) stream.Verdict {
+	if e.Type != customerIdentified || e.Subject == "" || e.AnonymousID == "" || e.Subject == e.AnonymousID {
+		return stream.Applied
+	}
+	err := tx.Append(processed.IdentityLinkTopic, []byte(e.AnonymousID), &processed.IdentityLink{
+		AnonymousID: e.AnonymousID, Customer: e.Subject, LinkedTime: e.Time,
+	}, nil)
+	if err != nil {
+		return stream.DeadLetter(stream.RuleError, "%v", err)
 	}
 	return stream.Applied
 }

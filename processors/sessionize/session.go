@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"headwater.internal/platform/processors/internal/window"
 	"headwater.internal/platform/schemas/aggregates"
 	"headwater.internal/platform/schemas/processed"
 )
@@ -76,6 +77,9 @@ func (s *session) add(e *processed.CustomerEvent, at int64) {
 	s.count(e.Type, 1)
 }
 
+// span is from the session's first event to its last.
+func (s *session) span() window.Span { return window.Span{Start: s.start, End: s.end} }
+
 // absorb takes in a later session whole.
 func (s *session) absorb(later session) {
 	s.start, s.end = min(s.start, later.start), max(s.end, later.end)
@@ -118,10 +122,12 @@ func (s *session) record(now time.Time) *aggregates.Session {
 const (
 	spaceSession = 's' // + customer, start: session
 	spaceStarts  = 'i' // + customer: when the customer's sessions start
+	spacePerson  = 'p' // + key: person, instead of the two above
+	spacePersons = 'n' // how many persons there are
 )
 
-// key is where the customer's session of that start stands.
-func key(customer string, start int64) []byte {
+// sessionKey is where the customer's session of that start stands.
+func sessionKey(customer string, start int64) []byte {
 	k := append(make([]byte, 0, len(customer)+9), spaceSession)
 	k = append(k, customer...)
 	return binary.BigEndian.AppendUint64(k, uint64(start)) //nolint:gosec // kept bit by bit
@@ -129,8 +135,9 @@ func key(customer string, start int64) []byte {
 
 // encode writes what decode reads. The time that is due comes first: it is asked
 // for at each change.
-func (s *session) encode() []byte {
-	b := make([]byte, 0, 96)
+func (s *session) encode() []byte { return s.append(make([]byte, 0, 96)) }
+
+func (s *session) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(s.due)) //nolint:gosec // kept bit by bit
 	b = append(b, byte(s.state))
 	b = append(b, s.id[:]...)
@@ -156,7 +163,12 @@ func decode(k, value []byte) session {
 		start:    int64(binary.BigEndian.Uint64(k[split:])), //nolint:gosec // kept bit by bit
 		due:      decodeDue(value), state: state(value[8]), id: id(value[9:25]),
 	}
-	b := value[25:]
+	s.read(value[25:])
+	return s
+}
+
+// read takes what append wrote, from the end on, and returns what comes after.
+func (s *session) read(b []byte) (rest []byte) {
 	next := func() int64 {
 		v, n := binary.Varint(b)
 		b = b[n:]
@@ -174,5 +186,5 @@ func decode(k, value []byte) session {
 		s.types[i].name, b = string(b[:length]), b[length:]
 		s.types[i].count = next()
 	}
-	return s
+	return b
 }

@@ -4,9 +4,12 @@ import (
 	"slices"
 	"time"
 
+	"headwater.internal/platform/processors/internal/identity"
 	"headwater.internal/platform/processors/internal/stream"
+	"headwater.internal/platform/processors/internal/window"
 	"headwater.internal/platform/schemas/aggregates"
 	"headwater.internal/platform/schemas/processed"
+	"headwater.internal/platform/schemas/repartition"
 )
 
 // rule merges events into sessions. Two events belong to one session when no
@@ -19,12 +22,13 @@ import (
 // retention only its interval is remembered, and an event that touches that is
 // late; after the memory nothing is.
 type rule struct {
-	gap, grace, settle, retention, memory time.Duration
+	gap                              window.Session
+	grace, settle, retention, memory time.Duration
 }
 
 func newRule(s *stream.Settings) stream.Rule {
 	return rule{
-		gap:       s.Duration("HEADWATER_SESSION_GAP", 30*time.Minute, "silence of exactly this still joins two events"),
+		gap:       window.Session(s.Duration("HEADWATER_SESSION_GAP", 30*time.Minute, "silence of exactly this still joins two events")),
 		grace:     s.Duration("HEADWATER_GRACE", time.Minute, "a session is final this long after its end and the gap"),
 		settle:    s.Duration("HEADWATER_SETTLE", 10*time.Second, "and once it has been quiet for this long"),
 		retention: s.Duration("HEADWATER_FINAL_RETENTION", 24*time.Hour, "a final session can be reopened for this long since its last event came"),
@@ -32,20 +36,41 @@ func newRule(s *stream.Settings) stream.Rule {
 	}
 }
 
-// Apply merges one event into its customer's sessions.
+// Apply takes one record of any input.
 func (r rule) Apply(tx *stream.Tx, in *stream.Input) stream.Verdict {
+	switch in.Topic {
+	case processed.IdentityLinkTopic:
+		return r.link(tx, in)
+	case repartition.SessionPieceTopic:
+		return r.receive(tx, in)
+	}
 	var e processed.CustomerEvent
 	if v := in.Decode(&e); !v.OK() {
 		return v
 	}
+	return r.event(tx, &e)
+}
+
+// event merges one event into its customer's sessions. Anonymous ids, and
+// customers to whom an anonymous id's sessions came, are a [person].
+func (r rule) event(tx *stream.Tx, e *processed.CustomerEvent) stream.Verdict {
 	at := e.Time.UnixMilli()
-	touched := r.touched(tx, e.Customer, at)
+	starts := readStarts(tx, e.Customer)
+	if identity.Anonymous(e.Customer, e.AnonymousID) {
+		return r.visit(tx, r.takeOver(tx, e.Customer), e, true)
+	}
+	if len(starts) == 0 {
+		if p := r.find(tx, e.Customer); p != nil {
+			return r.visit(tx, p, e, false)
+		}
+	}
+	touched := r.touched(tx, e.Customer, at, starts)
 	for _, s := range touched {
 		if s.state == dropped {
 			return stream.Late
 		}
 	}
-	merged := session{customer: e.Customer, id: sessionID(&e), start: at, end: at}
+	merged := session{customer: e.Customer, id: sessionID(e), start: at, end: at}
 	if len(touched) > 0 {
 		// The earliest start is the first: its id survives.
 		merged = touched[0]
@@ -55,12 +80,12 @@ func (r rule) Apply(tx *stream.Tx, in *stream.Input) stream.Verdict {
 		}
 		r.remove(tx, touched, at)
 	}
-	merged.add(&e, at)
+	merged.add(e, at)
 	merged.state = open
 	merged.revision++
 	merged.updated = tx.Clock().UnixMilli()
 	merged.due = r.finalAt(merged)
-	tx.Put(key(merged.customer, merged.start), merged.encode())
+	tx.Put(sessionKey(merged.customer, merged.start), merged.encode())
 	noteStart(tx, merged.customer, merged.start)
 	return stream.Applied
 }
@@ -68,19 +93,17 @@ func (r rule) Apply(tx *stream.Tx, in *stream.Input) stream.Verdict {
 // touched finds the sessions that an event at that time belongs to, at most two,
 // in the order of their start. Sessions lie further apart than the gap, so only
 // the one that starts before the event and the one after it can be near.
-func (r rule) touched(tx *stream.Tx, customer string, at int64) []session {
-	gap := r.gap.Milliseconds()
-	starts := readStarts(tx, customer)
+func (r rule) touched(tx *stream.Tx, customer string, at int64, starts []int64) []session {
 	next, _ := slices.BinarySearch(starts, at+1)
 	near := make([]session, 0, 2)
 	if next > 0 {
-		k := key(customer, starts[next-1])
-		if s := decode(k, tx.Get(k)); s.end+gap >= at {
+		k := sessionKey(customer, starts[next-1])
+		if s := decode(k, tx.Get(k)); r.gap.Near(s.span(), window.At(at)) {
 			near = append(near, s)
 		}
 	}
-	if next < len(starts) && starts[next] <= at+gap {
-		k := key(customer, starts[next])
+	if next < len(starts) && r.gap.Near(window.At(starts[next]), window.At(at)) {
+		k := sessionKey(customer, starts[next])
 		near = append(near, decode(k, tx.Get(k)))
 	}
 	return near
@@ -91,26 +114,31 @@ func (r rule) touched(tx *stream.Tx, customer string, at int64) []session {
 func (r rule) remove(tx *stream.Tx, touched []session, at int64) {
 	for i, s := range touched {
 		if i > 0 || at < s.start {
-			tx.Delete(key(s.customer, s.start))
+			tx.Delete(sessionKey(s.customer, s.start))
 			forgetStart(tx, s.customer, s.start)
 		}
 	}
 }
 
 func (r rule) finalAt(s session) int64 {
-	return max(s.end+(r.gap+r.grace).Milliseconds(), s.updated+r.settle.Milliseconds())
+	return max(s.end+(time.Duration(r.gap)+r.grace).Milliseconds(), s.updated+r.settle.Milliseconds())
 }
 
 // Due is when the session becomes final, is dropped or is forgotten.
 func (r rule) Due(k, value []byte) (time.Time, bool) {
-	if k[0] != spaceSession {
+	if k[0] != spaceSession && k[0] != spacePerson {
 		return time.Time{}, false
 	}
-	return time.UnixMilli(decodeDue(value)), true
+	due := decodeDue(value)
+	return time.UnixMilli(due), due != never
 }
 
 // Wake takes a session to its next state.
 func (r rule) Wake(tx *stream.Tx, k, value []byte) {
+	if k[0] == spacePerson {
+		r.wakePerson(tx, decodePerson(k, value))
+		return
+	}
 	s := decode(k, value)
 	switch s.state {
 	case open:

@@ -43,6 +43,15 @@ func (o Output) Decode(into any) error {
 	return o.schema.Decode(o.Value, into)
 }
 
+// Input is the output as another rule, or the same, reads it. now stands for the
+// time of writing where that is the timestamp.
+func (o Output) Input(now time.Time) Input {
+	if !o.Timestamp.IsZero() {
+		now = o.Timestamp
+	}
+	return Input{Topic: o.Topic, Key: []byte(o.Key), Value: o.Value, Headers: o.Headers, Received: now}
+}
+
 // Header is the value of the output's header, empty when it has none.
 func (o Output) Header(key string) string {
 	for _, h := range o.Headers {
@@ -53,12 +62,15 @@ func (o Output) Header(key string) string {
 	return ""
 }
 
-// NewDriver makes a driver for the partition with that number. The outputs'
-// schemas get the ids 1001 and up, in the order of the Spec.
+// DriverSchemaID is the id of the schema of a Spec's first output; those of the
+// others follow, in the order of the Spec.
+const DriverSchemaID = 1001
+
+// NewDriver makes a driver for the partition with that number.
 func NewDriver(spec Spec, rule Rule, lookups Lookups, number int32) (*Driver, error) {
 	ids := make(map[string]int)
 	for i, w := range spec.Writes {
-		ids[w.Topic] = 1001 + i
+		ids[w.Topic] = DriverSchemaID + i
 	}
 	c, err := newCodecs(spec, ids)
 	if err != nil {

@@ -48,7 +48,7 @@ func (p *partition) index(batch *pebble.Batch, stored, value []byte) error {
 }
 
 func (p *partition) arm(batch *pebble.Batch, due time.Time, stored []byte) error {
-	if p.nextDue.IsZero() || due.Before(p.nextDue) {
+	if !p.nextDue.IsZero() && due.Before(p.nextDue) { // zero stays: something earlier may stand in the index
 		p.nextDue = due
 	}
 	return batch.Set(dueKey(nil, due, stored), nil, nil)

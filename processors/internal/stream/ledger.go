@@ -73,6 +73,7 @@ func parseCounts(b []byte) counts {
 // ledgers gathers a transaction's counts of one partition.
 type ledgers struct {
 	minutes map[int64]*counts // by minute of receipt, Unix
+	asides  map[asideLine]*counts
 	imports map[string]*counts
 	last    int64 // minute looked up last, and its counts
 	current *counts
@@ -95,6 +96,25 @@ func (l *ledgers) minute(at time.Time) *counts {
 	return c
 }
 
+// asideLine names a line of a stage that is not the processor's own.
+type asideLine struct {
+	stage  string
+	minute int64
+}
+
+func (l *ledgers) aside(stage string, at time.Time) *counts {
+	line := asideLine{stage, at.Unix() / 60}
+	if l.asides == nil {
+		l.asides = make(map[asideLine]*counts)
+	}
+	c := l.asides[line]
+	if c == nil {
+		c = new(counts)
+		l.asides[line] = c
+	}
+	return c
+}
+
 func (l *ledgers) importRun(id string) *counts {
 	if l.imports == nil {
 		l.imports = make(map[string]*counts)
@@ -111,10 +131,10 @@ func (l *ledgers) importRun(id string) *counts {
 // lines that changed.
 func (p *partition) writeLedgers(tx *Tx) {
 	for minute, c := range p.ledgers.minutes {
-		at := time.Unix(minute*60, 0).UTC().Format(time.RFC3339)
-		total := p.addCounts(tx, runtimeKey(keyLedger, at), c)
-		key := p.spec.Name + "/" + strconv.Itoa(int(p.number)) + "/" + at
-		tx.upsert(Sink{Topic: LedgerTopic}, []byte(key), total.minuteJSON(p.spec.Name, p.number, at))
+		p.writeMinute(tx, p.spec.Name, minute, "", c)
+	}
+	for line, c := range p.ledgers.asides {
+		p.writeMinute(tx, line.stage, line.minute, "/"+line.stage, c)
 	}
 	for id, c := range p.ledgers.imports {
 		total := p.addCounts(tx, runtimeKey(keyImportLedger, id), c)
@@ -122,6 +142,15 @@ func (p *partition) writeLedgers(tx *Tx) {
 		tx.upsert(Sink{Topic: LedgerTopic}, []byte(key), total.importJSON(p.spec.Name, p.number, id))
 	}
 	p.ledgers = ledgers{}
+}
+
+// writeMinute adds to one line. suffix tells the line's state from that of the
+// processor's own stage.
+func (p *partition) writeMinute(tx *Tx, stage string, minute int64, suffix string, c *counts) {
+	at := time.Unix(minute*60, 0).UTC().Format(time.RFC3339)
+	total := p.addCounts(tx, runtimeKey(keyLedger, at+suffix), c)
+	key := stage + "/" + strconv.Itoa(int(p.number)) + "/" + at
+	tx.upsert(Sink{Topic: LedgerTopic}, []byte(key), total.minuteJSON(stage, p.number, at))
 }
 
 func (p *partition) addCounts(tx *Tx, stored string, c *counts) counts {

@@ -32,6 +32,7 @@ type partition struct {
 	meta    stateMeta
 	tx      *Tx // nil while nothing has happened since the last commit
 	ledgers ledgers
+	asides  map[string]string // stage by input, where it is not the processor's
 
 	cache      map[string][]byte // committed values read or written lately
 	cacheBytes int
@@ -44,7 +45,7 @@ const anyPartition = -1
 const maxCacheBytes = 2 << 20
 
 func newPartition(number int32, spec Spec, rule Rule, c *codecs, s *store) *partition {
-	p := &partition{number: number, spec: spec, rule: rule, codecs: c, store: s, cache: make(map[string][]byte)}
+	p := &partition{number: number, spec: spec, rule: rule, codecs: c, store: s, asides: spec.asides(), cache: make(map[string][]byte)}
 	p.waker, _ = rule.(Waker)
 	p.sealer, _ = rule.(Sealer)
 	return p
@@ -109,12 +110,24 @@ func (p *partition) apply(in *Input) (Verdict, error) {
 		tx.appends = append(tx.appends, deadLetterRecord(p.spec.Name, in, v, time.Now()))
 	default:
 	}
-	p.ledgers.minute(in.Received).add(v)
+	if stage := p.aside(in.Topic); stage != "" {
+		p.ledgers.aside(stage, in.Received).add(v)
+	} else {
+		p.ledgers.minute(in.Received).add(v)
+	}
 	if in.ImportID != "" {
 		p.ledgers.importRun(in.ImportID).add(v)
 	}
 	p.flushAppends(tx, in.Received, v)
 	return v, nil
+}
+
+// aside is the stage that counts the topic's records, empty for the processor's.
+func (p *partition) aside(topic string) string {
+	if len(p.asides) == 0 {
+		return ""
+	}
+	return p.asides[topic]
 }
 
 func (p *partition) flushAppends(tx *Tx, at time.Time, v Verdict) {

@@ -39,6 +39,12 @@ type Spec struct {
 type Source struct {
 	Topic  string // a name, or a regular expression when it begins with ^
 	Schema string // Avro schema to read values as; empty when the rule looks at bytes
+	// Stage is the name under which the ledger counts the input's records; the
+	// processor's own unless set. What a processor takes in beside its stream,
+	// records of its own repartition topic for one, has a stage of its own: in of
+	// the stream's stage stays what the stage before wrote. Such records are also
+	// left out of the latency.
+	Stage string
 }
 
 // Sink is one output.
@@ -101,6 +107,9 @@ func (s Spec) Validate() error {
 		errs = append(errs, errors.New("its state needs a topic and a version from 1"))
 	}
 	for _, r := range s.Reads {
+		if r.Stage != "" && strings.HasPrefix(r.Topic, "^") {
+			errs = append(errs, fmt.Errorf("input %s: a stage of its own needs a name, not a pattern", r.Topic))
+		}
 		if _, err := regexp.Compile(r.Topic); err != nil {
 			errs = append(errs, fmt.Errorf("input %s: %w", r.Topic, err))
 		}
@@ -131,6 +140,36 @@ func (s Spec) source(topic string) (Source, bool) {
 		}
 	}
 	return Source{}, false
+}
+
+// copartitioned checks that inputs read by name have as many partitions: what
+// they say of one key must meet. inputs has the partitions of those that exist.
+func (s Spec) copartitioned(inputs map[string]int32) error {
+	first := ""
+	for _, r := range s.Reads {
+		n, there := inputs[r.Topic]
+		switch {
+		case !there:
+		case first == "":
+			first = r.Topic
+		case n != inputs[first]:
+			return fatalf("start %s: %s has %d partitions and %s has %d: they must have as many, since what they say of a key must meet",
+				s.Name, first, inputs[first], r.Topic, n)
+		}
+	}
+	return nil
+}
+
+// asides are the stages of the inputs that are not counted under the
+// processor's name.
+func (s Spec) asides() map[string]string {
+	stages := make(map[string]string)
+	for _, r := range s.Reads {
+		if r.Stage != "" && r.Stage != s.Name {
+			stages[r.Topic] = r.Stage
+		}
+	}
+	return stages
 }
 
 func (s Spec) sink(topic string) (Sink, bool) {

@@ -18,7 +18,7 @@ import (
 type transaction struct {
 	at       time.Time // begun; zero when none is open
 	records  int
-	received []time.Time            // of records that were applied
+	received []time.Time            // of records that were applied, those of asides left out
 	verdicts [len(outcomeNames)]int // records by outcome
 	dead     map[Class]int
 	woken    int
@@ -37,13 +37,11 @@ func (x *transaction) full(l Limits) bool {
 	return x.begun() && (x.records >= l.MaxRecords || time.Since(x.at) >= l.CommitInterval)
 }
 
-func (x *transaction) took(number int32, received time.Time, v Verdict) {
+func (x *transaction) took(number int32, v Verdict) {
 	x.records++
 	x.verdicts[v.outcome]++
 	x.consumed[number] = true
 	switch v.outcome {
-	case applied:
-		x.received = append(x.received, received)
 	case deadLetter:
 		x.dead[v.class]++
 	default:

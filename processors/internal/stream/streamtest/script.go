@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,12 +25,16 @@ var Day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 //
 //	event <id> <customer> <type> <time> [received <time>] [revenue <micros>]
 //	                   feeds one customer event; its receipt is its time unless said
+//	                   [anonymous]: an event whose sender named no customer
+//	link <anonymous id> <customer> <time>
+//	                   feeds one identity link
 //	advance <time>     moves the clock, as idle time does
 //	abort              ends the transaction without effect
 //	restart            loses the disk and restores from the changelog
 //	ledger             also shows the ledger lines of this block
 //
-// Each block is one transaction. Times are 15:04:05 on [Day], or RFC 3339. Lines
+// Each block is one transaction. What it writes to a topic that the processor
+// reads, its repartition topic, is fed to it in the next ones, within the block. Times are 15:04:05 on [Day], or RFC 3339. Lines
 // that begin with # are comments.
 type Script struct {
 	Spec  stream.Spec
@@ -95,25 +100,50 @@ func (r *run) block(commands string) string {
 			r.tb.Fatalf("%s: %v", line, err)
 		}
 	}
-	outputs, err := r.d.Commit()
-	if err != nil {
-		r.tb.Fatal(err)
+	for again := true; again; {
+		outputs, err := r.d.Commit()
+		if err != nil {
+			r.tb.Fatal(err)
+		}
+		again = r.take(outputs)
 	}
+	return r.out.String()
+}
+
+// take prints the outputs and feeds the rule those that it reads. It says
+// whether there were such.
+func (r *run) take(outputs []stream.Output) (fed bool) {
 	for _, o := range outputs {
 		switch {
+		case slices.ContainsFunc(r.script.Spec.Reads, func(s stream.Source) bool { return s.Topic == o.Topic }):
+			fed = true
+			in := o.Input(r.d.Clock())
+			if v := Feed(r.tb, r.d, in); !v.OK() {
+				fmt.Fprintf(&r.out, "%s for %s: %s\n", o.Topic, o.Key, v)
+			}
 		case o.Topic != stream.LedgerTopic:
 			fmt.Fprintln(&r.out, r.script.Print(r.tb, o))
 		case r.ledger:
 			fmt.Fprintf(&r.out, "%s %s\n", o.Key, o.Value)
 		}
 	}
-	return r.out.String()
+	return fed
 }
 
 func (r *run) command(words []string) error {
 	switch words[0] {
 	case "event":
 		return r.event(words[1:])
+	case "link":
+		if len(words) != 4 {
+			return fmt.Errorf("link needs an anonymous id, a customer and a time, has %q", words[1:])
+		}
+		at, err := parseTime(words[3])
+		if err != nil {
+			return err
+		}
+		_, err = r.d.Feed(r.lookups.IdentityLink(r.tb, &processed.IdentityLink{AnonymousID: words[1], Customer: words[2], LinkedTime: at}, at))
+		return err
 	case "advance":
 		to, err := parseTime(words[1])
 		if err != nil {
@@ -142,6 +172,10 @@ func (r *run) event(words []string) error {
 	}
 	e := processed.CustomerEvent{ID: words[0], Source: "test", Customer: words[1], Type: words[2], Time: at}
 	received := at
+	if words[len(words)-1] == "anonymous" {
+		words = words[:len(words)-1]
+		e.AnonymousID = &e.Customer
+	}
 	for i := 4; i+1 < len(words); i += 2 {
 		switch words[i] {
 		case "received":

@@ -27,11 +27,15 @@ type Lookups struct {
 // processed.customer-events.
 const CustomerEventID = 1
 
-// NewLookups knows the schema of processed.customer-events and no event types.
+// identityLinkID is the same for processed.identity-links.
+const identityLinkID = 2
+
+// NewLookups knows the schemas of the processed topics and no event types.
 func NewLookups(tb testing.TB) *Lookups {
 	tb.Helper()
 	l := &Lookups{schemas: make(map[int]*event.Schema), subjects: make(map[int][]string)}
 	l.AddSchema(tb, CustomerEventID, processed.CustomerEventSchema, processed.CustomerEventTopic+"-value")
+	l.AddSchema(tb, identityLinkID, processed.IdentityLinkSchema, processed.IdentityLinkTopic+"-value")
 	return l
 }
 
@@ -74,6 +78,15 @@ func (l *Lookups) Subjects(id int) ([]string, error) {
 // Catalogue has the entries that were added.
 func (l *Lookups) Catalogue() event.View { return event.NewView(l.entries) }
 
+// addOutputs makes the schemas of the outputs known, for rules that read what
+// they wrote.
+func (l *Lookups) addOutputs(tb testing.TB, spec stream.Spec) {
+	tb.Helper()
+	for i, w := range spec.Writes {
+		l.AddSchema(tb, stream.DriverSchemaID+i, w.Schema, w.Topic+"-value")
+	}
+}
+
 // Driver makes a driver of the rule on one partition that ends with the test.
 func Driver(tb testing.TB, spec stream.Spec, rule stream.Rule, l *Lookups, partition int32) *stream.Driver {
 	tb.Helper()
@@ -81,6 +94,7 @@ func Driver(tb testing.TB, spec stream.Spec, rule stream.Rule, l *Lookups, parti
 	if err != nil {
 		tb.Fatal(err)
 	}
+	l.addOutputs(tb, spec)
 	tb.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			tb.Error(err)
@@ -100,6 +114,16 @@ func (l *Lookups) CustomerEvent(tb testing.TB, e *processed.CustomerEvent, recei
 		tb.Fatal(err)
 	}
 	return stream.Input{Topic: processed.CustomerEventTopic, Key: []byte(e.Customer), Value: value, Received: received}
+}
+
+// IdentityLink is a record of processed.identity-links.
+func (l *Lookups) IdentityLink(tb testing.TB, link *processed.IdentityLink, received time.Time) stream.Input {
+	tb.Helper()
+	value, err := l.schemas[identityLinkID].Encode(nil, link)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return stream.Input{Topic: processed.IdentityLinkTopic, Key: []byte(link.AnonymousID), Value: value, Received: received}
 }
 
 // Settings are a rule's default settings.
