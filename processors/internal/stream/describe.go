@@ -25,6 +25,7 @@ func describe(spec Spec, rule Rule) topology.Description {
 	}
 	_, d.Rule.Timers = rule.(Waker)
 	_, d.Rule.Seals = rule.(Sealer)
+	_, d.Rule.Migrates = rule.(Migrator)
 	d.Rule.Catalogue = spec.FollowsCatalogue
 	return d
 }

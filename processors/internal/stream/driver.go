@@ -154,7 +154,7 @@ func (d *Driver) Restart() error {
 	if err := d.mount(); err != nil {
 		return err
 	}
-	r := &restorer{spec: d.p.spec, waker: d.p.waker}
+	r := &restorer{spec: d.p.spec, waker: d.p.waker, rule: d.p.rule}
 	records := make([]*kgo.Record, len(d.changelog))
 	for i, logged := range d.changelog {
 		own := *logged
@@ -168,6 +168,24 @@ func (d *Driver) Restart() error {
 	}
 	d.p.meta, err = r.checkMeta(d.p.store, nil)
 	return err
+}
+
+// Upgrade restarts with another build of the processor, which migrates the state
+// where its version is older.
+func (d *Driver) Upgrade(spec Spec, rule Rule) error {
+	d.p.spec, d.p.rule = spec, rule
+	if err := d.Restart(); err != nil {
+		return err
+	}
+	for d.p.migrating() {
+		if err := d.p.migrate(); err != nil {
+			return err
+		}
+		if _, err := d.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Changelog is how many changes of state were committed so far.

@@ -11,6 +11,7 @@ const (
 	spaceLocal   = 0 // about this directory; never in the changelog
 	spaceRule    = 1 // the rule's state
 	spaceRuntime = 2 // the runtime's own state
+	spaceNext    = 4 // the rule's state in its next version, while it is migrated
 	spaceDue     = 3 // index of what wants to be woken when; derived, never in the changelog
 )
 

@@ -34,6 +34,9 @@ type partition struct {
 	ledgers ledgers
 	asides  map[string]string // stage by input, where it is not the processor's
 
+	metaBefore *stateMeta // what a part of a migration that is not committed began at
+	held       bool       // its inputs are paused until the state is migrated
+
 	cache      map[string][]byte // committed values read or written lately
 	cacheBytes int
 }
@@ -191,7 +194,7 @@ func (p *partition) seal(changelog func(*kgo.Record)) error {
 	}
 	for _, key := range tx.sorted() {
 		value := tx.changes[key].value
-		if value == nil && p.spec.State.Expires && key[0] == spaceRule {
+		if value == nil && p.spec.State.Expires && key[0] == spaceRule && !tx.migrates {
 			continue // the topic forgets it by age
 		}
 		changelog(&kgo.Record{Topic: p.spec.State.Topic, Partition: p.number, Key: []byte(key), Value: value})
@@ -204,6 +207,7 @@ func (p *partition) seal(changelog func(*kgo.Record)) error {
 func (p *partition) commit(next int64, now time.Time) error {
 	tx := p.tx
 	batch := p.store.db.NewBatch()
+	p.metaBefore = nil
 	err := p.fill(batch, tx)
 	if err == nil {
 		meta := p.store.local
@@ -250,6 +254,9 @@ func (p *partition) discard() error {
 	if p.tx == nil {
 		return nil
 	}
+	if p.metaBefore != nil {
+		p.meta, p.metaBefore = *p.metaBefore, nil
+	}
 	if _, ok := p.tx.changes[runtimeKey(keyMeta, "")]; ok {
 		p.meta.dirty = true
 	}
@@ -264,6 +271,8 @@ type stateMeta struct {
 	Key     []byte           `json:"key"`     // [Tx.Secret]
 	Inputs  map[string]int32 `json:"inputs"`  // partitions of each input topic
 	Written time.Time        `json:"written"`
+	// Migrating is set while the state is on its way to another version.
+	Migrating *migration `json:"migrating,omitempty"`
 
 	secret [16]byte
 	dirty  bool

@@ -26,6 +26,7 @@ type restorer struct {
 	admin   *kadm.Client
 	spec    Spec
 	waker   Waker
+	rule    Rule
 	disk    vfs.FS
 	dir     string // holds one directory per partition
 	task    string
@@ -290,18 +291,32 @@ func (r *restorer) replayBatch(one *restored, records []*kgo.Record) (int, error
 }
 
 func (r *restorer) replayRecord(batch *pebble.Batch, rec *kgo.Record) error {
-	if len(rec.Key) == 0 || (rec.Key[0] != spaceRule && rec.Key[0] != spaceRuntime) {
+	if len(rec.Key) == 0 || (rec.Key[0] != spaceRule && rec.Key[0] != spaceRuntime && rec.Key[0] != spaceNext) {
 		return nil // nobody of ours wrote it
 	}
 	if rec.Value == nil {
 		return batch.Delete(rec.Key, nil)
 	}
-	if due, ok := dueOf(r.waker, rec.Key, rec.Value); ok {
+	if due, ok := r.dueOf(rec.Key, rec.Value); ok {
 		if err := batch.Set(dueKey(nil, due, rec.Key), nil, nil); err != nil {
 			return err
 		}
 	}
 	return batch.Set(rec.Key, rec.Value, nil)
+}
+
+// dueOf is when the entry wants to be woken. A rule that migrates may meet an
+// entry of an older version here, which it cannot read; what it says of that does
+// not count, since each entry is indexed again when it is migrated.
+func (r *restorer) dueOf(stored, value []byte) (due time.Time, ok bool) {
+	if _, migrates := r.rule.(Migrator); migrates {
+		defer func() {
+			if recover() != nil {
+				due, ok = time.Time{}, false
+			}
+		}()
+	}
+	return dueOf(r.waker, stored, value)
 }
 
 // checkMeta holds what the state was made with against what is so now.
@@ -318,8 +333,9 @@ func (r *restorer) checkMeta(s *store, inputs map[string]int32) (stateMeta, erro
 		return meta, fmt.Errorf("read what the state was made with: %w", err)
 	}
 	copy(meta.secret[:], meta.Key)
-	if meta.Version != r.spec.State.Version {
-		return meta, fatalf("start %s: its state has version %d, this build reads %d: reset the state or run the build that wrote it", r.spec.Name, meta.Version, r.spec.State.Version)
+	_, migrates := r.rule.(Migrator)
+	if err := meta.admitVersion(r.spec, migrates); err != nil {
+		return meta, err
 	}
 	return meta, meta.admit(r.spec.Name, inputs)
 }

@@ -64,8 +64,9 @@ type Sink struct {
 type State struct {
 	// Topic is the compacted changelog.
 	Topic string
-	// Version is the format of the rule's keys and values. State of another
-	// version is refused at start.
+	// Version is the format of the rule's keys and values. State of an
+	// older version goes through the rule's [Migrator], else it is refused at
+	// start; state of a newer one always is.
 	Version int
 	// Expires says that the topic deletes by age as well and that the rule only
 	// deletes what is older: such deletions are not written to the changelog.

@@ -97,7 +97,7 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 	}
 	waker, _ := rule.(Waker)
 	r := &restorer{
-		cfg: cfg, admin: t.admin, spec: spec, waker: waker, disk: cmp.Or(env.disk, vfs.Default), dir: env.stateDir, task: env.task, metrics: t.metrics, log: t.log,
+		cfg: cfg, admin: t.admin, spec: spec, waker: waker, rule: rule, disk: cmp.Or(env.disk, vfs.Default), dir: env.stateDir, task: env.task, metrics: t.metrics, log: t.log,
 	}
 	t.group.restore = r.restore
 	return t, nil
@@ -171,6 +171,9 @@ func (t *task) holdBack(a *again) {
 // step polls once, applies what came, wakes what is due and commits when it is
 // time.
 func (t *task) step(ctx context.Context) (again *again, err error) {
+	if err := t.migrateAll(); err != nil {
+		return nil, err
+	}
 	fetches := t.poll(ctx)
 	if again, err = t.applyAll(fetches); err != nil || again != nil {
 		return again, err
@@ -218,7 +221,7 @@ func (t *task) applyAll(fetches kgo.Fetches) (wait *again, err error) {
 			return
 		}
 		p := t.parts[f.Partition]
-		if p == nil { // taken away while its records were on their way
+		if p == nil || p.held { // taken away, or of a topic that came up in a migration, while its records were on their way
 			wait = &again{}
 			return
 		}
@@ -269,7 +272,7 @@ func (t *task) wakeAll() error {
 	begun, woken := time.Now(), 0
 	for _, number := range slices.Sorted(maps.Keys(t.parts)) {
 		p := t.parts[number]
-		if p.stopped || p.clock.IsZero() || p.nextDue.After(p.clock) {
+		if p.stopped || p.migrating() || p.clock.IsZero() || p.nextDue.After(p.clock) {
 			continue
 		}
 		if err := t.begin(); err != nil {

@@ -287,6 +287,11 @@ func (t *task) settle(ctx context.Context) error {
 			continue
 		}
 		t.parts[a.number] = t.takeIn(a.restored)
+		if p := t.parts[a.number]; p.migrating() {
+			p.held = true
+			t.log.Info("migrate state", "partition", a.number, "from", p.meta.Version, "to", t.spec.State.Version)
+			continue
+		}
 		t.client.ResumeFetchPartitions(resume)
 	}
 	for _, p := range t.parts {

@@ -35,7 +35,9 @@ type Tx struct {
 
 	undo  []step   // what the record being handled did, to take it back
 	fired [][]byte // index entries that have come due
-	err   error
+
+	migrates bool // it holds a part of a migration
+	err      error
 }
 
 // step is one thing that a record did to a transaction.
