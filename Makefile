@@ -54,7 +54,7 @@ flow: build ## the whole platform end to end, by terratest
 	go test -timeout 5m ./test/chaos
 	go test -timeout 3m ./test/autoscale
 
-chaos: build ## 500,000 events under 100 kills, stops and rebalances, against a model
+chaos: build ## 500,000 events under 100 kills, stops and rebalances, both group protocols, against a model (7 minutes)
 	HEADWATER_CHAOS_EVENTS=500000 HEADWATER_CHAOS_FAULTS=100 go test -count=1 -timeout 30m -v ./test/chaos
 
 autoscale: build ## tasks follow a load; utilization at exact loads (6 minutes)
@@ -68,7 +68,7 @@ bench: build ## measure speed and latency against the limit (about 25 minutes; s
 	@go build -o build/tools/bench ./bench
 	@build/tools/bench $(BENCH)
 
-check: fmt-check lint generate-check test ## everything CI runs, in its order
+check: fmt-check lint generate-check test chaos ## everything CI runs, in its order
 
 build: ## the programs into build/, the provider into build/mirror
 	@mkdir -p build/bin $(PLUGIN_DIR)

@@ -13,41 +13,49 @@ import (
 )
 
 // settings of one run. Seed, events and faults come from HEADWATER_CHAOS_SEED,
-// HEADWATER_CHAOS_EVENTS and HEADWATER_CHAOS_FAULTS.
+// HEADWATER_CHAOS_EVENTS and HEADWATER_CHAOS_FAULTS; each protocol gets half.
 type settings struct {
 	seed           uint64
+	protocol       string // of the group: classic or consumer
 	events, faults int
 	platformKills  int // of the faults
+	zombies        int // of the faults: stopped for longer than the session timeout, at the least
 	rate           int // records per second
 	unsafe         bool
 }
 
 // Enough for every kind of fault, in the time that `make test` has.
 const (
-	shortEvents = 20_000
-	shortFaults = 10
+	shortEvents = 30_000
+	shortFaults = 20
 )
 
 // eventsPerSecond leaves a machine of two cores room to catch up after faults.
 const eventsPerSecond = 2_500
+
+// protocols by which partitions are assigned: by a task, or by the brokers.
+var protocols = []string{"classic", "consumer"}
 
 func (s settings) duration() time.Duration {
 	return time.Duration(s.events) * time.Second / time.Duration(s.rate)
 }
 
 func (s settings) replay() string {
-	return fmt.Sprintf("HEADWATER_CHAOS_SEED=%d HEADWATER_CHAOS_EVENTS=%d HEADWATER_CHAOS_FAULTS=%d go test -count=1 -v -run TestChaos ./test/chaos", s.seed, s.events, s.faults)
+	return fmt.Sprintf("HEADWATER_CHAOS_SEED=%d HEADWATER_CHAOS_EVENTS=%d HEADWATER_CHAOS_FAULTS=%d go test -count=1 -v -run TestChaos/%s ./test/chaos",
+		s.seed, s.events*len(protocols), s.faults*len(protocols), s.protocol)
 }
 
 func readSettings(t *testing.T) settings {
 	t.Helper()
 	s := settings{
 		seed:   number(t, "HEADWATER_CHAOS_SEED", rand.Uint64N(1_000_000)),
-		events: int(number(t, "HEADWATER_CHAOS_EVENTS", shortEvents)),
-		faults: int(number(t, "HEADWATER_CHAOS_FAULTS", shortFaults)),
+		events: (int(number(t, "HEADWATER_CHAOS_EVENTS", shortEvents)) + 1) / len(protocols),
+		faults: (int(number(t, "HEADWATER_CHAOS_FAULTS", shortFaults)) + 1) / len(protocols),
 		rate:   eventsPerSecond,
 	}
-	s.platformKills = min(1+s.faults/40, 5)
+	s.protocol = protocols[0]
+	s.platformKills = min(1+s.faults/25, 5)
+	s.zombies = 1 + s.faults/10
 	return s
 }
 
@@ -69,21 +77,38 @@ func number(t *testing.T, name string, fallback uint64) uint64 {
 // computes from the accepted events.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	s := readSettings(t)
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			s := readSettings(t)
+			s.protocol = protocol
+			holdsUnderFaults(t, s)
+		})
+	}
+}
+
+func holdsUnderFaults(t *testing.T, s settings) {
+	t.Helper()
 	t.Logf("seed %d, %d events in %s, %d faults; to replay: %s", s.seed, s.events, s.duration(), s.faults, s.replay())
 	r := runChaos(t, s)
 	if r.faults < s.faults {
 		t.Errorf("%d faults were injected, expected %d", r.faults, s.faults)
+	}
+	if s.zombies >= enoughZombies && r.tried == 0 {
+		t.Errorf("%d tasks were stopped for longer than the session timeout, and none tried to commit when it woke", s.zombies)
 	}
 	for _, line := range r.damage.lines() {
 		t.Error(line)
 	}
 	if t.Failed() {
 		t.Logf("to replay: %s", s.replay())
-	} else if s.events <= shortEvents {
+	} else if s.faults <= shortFaults {
 		tamper(t, r.observer)
 	}
 }
+
+// enoughZombies is how many must be stopped for one to be stopped in the middle
+// of a transaction for certain.
+const enoughZombies = 3
 
 // The negative control: with transactions switched off the same checker finds
 // damage. Without this a checker that looks at nothing would pass too.
@@ -91,6 +116,7 @@ func TestCheckerFindsDamage(t *testing.T) {
 	t.Parallel()
 	s := readSettings(t)
 	s.events, s.faults, s.platformKills, s.unsafe = 15_000, 15, 0, true
+	s.zombies = 0
 	t.Logf("seed %d, transactions off", s.seed)
 	r := runChaos(t, s)
 	for _, line := range r.damage.lines() {
@@ -107,6 +133,7 @@ func TestCheckerFindsDamage(t *testing.T) {
 // result is what a run leaves to judge.
 type result struct {
 	faults   int
+	tried    int // commits by tasks that woke after the session timeout
 	damage   *damage
 	observer *observer
 }
@@ -134,6 +161,7 @@ func runChaos(t *testing.T, s settings) result {
 	d := check(o)
 	t.Logf("%s; up %s, faults %s, caught up %s, checked %s", injector, up.Round(time.Second),
 		(ran - up).Round(time.Second), (balanced - ran).Round(time.Second), (time.Since(began) - balanced).Round(time.Second))
-	t.Logf("%s; %d times a task found its partitions gone", o, p.outcasts())
-	return result{faults: injector.total(), damage: d, observer: o}
+	tried, refused := p.zombies()
+	t.Logf("%s; woken tasks tried to commit %d times and were refused %d times", o, tried, refused)
+	return result{faults: injector.total(), tried: tried, damage: d, observer: o}
 }

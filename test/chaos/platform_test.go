@@ -102,18 +102,29 @@ func (p *platform) configure(s settings) {
 	p.t.Helper()
 	for _, stage := range stages {
 		p.apply(stage, func(d *supervisor.Deployment) {
-			d.Tasks = 2
+			d.Tasks = 0 // a group changes its protocol while nobody is in it
 			d.Environment = map[string]string{
 				"HEADWATER_SCHEMA_PATIENCE": "2s", // a task that is killed begins to wait anew
 				"HEADWATER_SESSION_GAP":     gap.String(),
 				"HEADWATER_GRACE":           grace.String(),
 				"HEADWATER_SETTLE":          settle.String(),
+				"HEADWATER_GROUP_PROTOCOL":  s.protocol,
 			}
 			if s.unsafe {
 				d.Environment["HEADWATER_UNSAFE_NO_TRANSACTIONS"] = "true"
 			}
 		})
 	}
+	p.awaitSettled()
+	for _, stage := range stages {
+		p.apply(stage, func(d *supervisor.Deployment) { d.Tasks = 2 })
+	}
+	p.awaitSettled()
+}
+
+// awaitSettled waits until every stage runs the tasks it was given.
+func (p *platform) awaitSettled() {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	for _, stage := range stages {
@@ -190,21 +201,25 @@ func (p *platform) orphans() []int {
 	return pids
 }
 
-// outcasts counts how often a task learned that its group had gone on without
-// it, as one does that was stopped for longer than the session timeout.
-func (p *platform) outcasts() int {
-	n := 0
+// zombies counts how often a task that had slept past the session timeout in
+// mid-transaction tried to commit it, and how often it was refused.
+func (p *platform) zombies() (tried, refused int) {
 	logs, _ := filepath.Glob(filepath.Join(p.dir, "logs", "*.log"))
 	for _, path := range logs {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			continue
 		}
-		for _, said := range []string{"unable to join group session: UNKNOWN_MEMBER_ID", "FENCED", "INVALID_PRODUCER_EPOCH", "no longer ours"} {
-			n += bytes.Count(text, []byte(said))
+		for line := range bytes.Lines(text) {
+			if bytes.Contains(line, []byte("tried to commit a transaction that was open for longer than a session")) {
+				tried++
+				if bytes.Contains(line, []byte("committed=false")) {
+					refused++
+				}
+			}
 		}
 	}
-	return n
+	return tried, refused
 }
 
 // keepLogs copies the logs to where a failed run can be studied.

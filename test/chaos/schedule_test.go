@@ -44,6 +44,9 @@ func schedule(s settings) []fault {
 			tasks:  1 + rng.IntN(4),
 			action: draw(rng),
 		}
+		if i := n - s.platformKills; i >= 0 && i < s.zombies {
+			f.action = stopLong
+		}
 		if s.unsafe && f.action == stopLong {
 			f.action = killTask // the control needs no zombies, and less time without them
 		}

@@ -98,41 +98,50 @@ func (t *task) send(r *kgo.Record) {
 // Kafka aborted it, it is forgotten and its inputs come again. An error means
 // that the outcome is unknown or that this task may not go on.
 func (t *task) commit(ctx context.Context) error {
+	opened := t.open.at
+	committed, err := t.commitOpen(ctx)
+	if open := time.Since(opened); open > t.limits.SessionTimeout {
+		// The group has gone on without this task, which slept.
+		t.log.Warn("tried to commit a transaction that was open for longer than a session", "open", open, "committed", committed, "err", err)
+	}
+	return err
+}
+
+func (t *task) commitOpen(ctx context.Context) (committed bool, err error) {
 	begun := time.Now()
 	if err := t.faultAt("sealing"); err != nil {
-		return err
+		return false, err
 	}
 	for _, p := range t.parts {
 		if p.tx == nil {
 			continue
 		}
 		if err := p.seal(t.send); err != nil {
-			return errors.Join(err, t.abort(ctx, "error"))
+			return false, errors.Join(err, t.abort(ctx, "error"))
 		}
 	}
 	try, err := t.prepare(ctx)
 	if err != nil {
-		return errors.Join(err, t.abort(ctx, "error"))
+		return false, errors.Join(err, t.abort(ctx, "error"))
 	}
 	if err := t.faultAt("flushed"); err != nil {
-		return err
+		return false, err
 	}
-	committed, err := t.session.End(ctx, try)
-	if err != nil {
-		return fmt.Errorf("end transaction: %w", err)
+	if committed, err = t.session.End(ctx, try); err != nil {
+		return false, fmt.Errorf("end transaction: %w", err)
 	}
 	if !committed {
-		return t.forget("rebalance")
+		return false, t.forget("rebalance")
 	}
 	if err := t.faultAt("committed"); err != nil {
-		return err
+		return true, err
 	}
 	if err := t.applyCommitted(); err != nil {
-		return err
+		return true, err
 	}
 	t.metrics.committed(&t.open, time.Since(begun))
 	t.open.reset()
-	return nil
+	return true, nil
 }
 
 // faultAt is where tests crash a task.
