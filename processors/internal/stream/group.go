@@ -23,7 +23,7 @@ type group struct {
 	// needs is nil where a number is always assigned whole. Elsewhere it reads the
 	// partition counts of all inputs, and a number waits until it is whole.
 	needs func(ctx context.Context) (map[string]int32, error)
-	halts   *halts // of the task, for /readyz
+	halts *halts // of the task, for /readyz
 
 	mu       sync.Mutex
 	joined   bool
