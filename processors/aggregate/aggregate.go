@@ -5,9 +5,11 @@ import (
 	"strconv"
 	"time"
 
+	"headwater.internal/platform/processors/internal/identity"
 	"headwater.internal/platform/processors/internal/stream"
 	"headwater.internal/platform/schemas/aggregates"
 	"headwater.internal/platform/schemas/processed"
+	"headwater.internal/platform/schemas/repartition"
 )
 
 // rule counts each event in eight windows: minute, hour, day and all time of its
@@ -33,12 +35,26 @@ func newRule(s *stream.Settings) stream.Rule {
 	}
 }
 
-// Apply counts one event.
+// Apply takes one record of any input.
 func (r rule) Apply(tx *stream.Tx, in *stream.Input) stream.Verdict {
+	switch in.Topic {
+	case processed.IdentityLinkTopic:
+		return r.link(tx, in)
+	case repartition.CountChangeTopic:
+		return r.receive(tx, in)
+	}
 	var e processed.CustomerEvent
 	if v := in.Decode(&e); !v.OK() {
 		return v
 	}
+	if identity.Anonymous(e.Customer, e.AnonymousID) {
+		return r.anonymous(tx, &e)
+	}
+	return r.event(tx, &e)
+}
+
+// event counts one event of a customer.
+func (r rule) event(tx *stream.Tx, e *processed.CustomerEvent) stream.Verdict {
 	at := e.Time.UTC()
 	now := tx.Clock().UnixMilli()
 	if !r.touchDay(tx, at, now) {
@@ -51,6 +67,11 @@ func (r rule) Apply(tx *stream.Tx, in *stream.Input) stream.Verdict {
 	for _, name := range [...]string{e.Type, allTypes} {
 		id := typeID(tx, name)
 		fresh := firstSeen(tx, e.Customer, id, at)
+		if fresh[minute] {
+			if p := find(tx, e.Customer); p != nil {
+				mask(tx, p, name, at, &fresh)
+			}
+		}
 		for _, w := range windows {
 			one.customers = 0
 			if fresh[w] {
@@ -94,7 +115,7 @@ func (r rule) count(tx *stream.Tx, k []byte, w window, at time.Time, one counter
 
 // Due is when a window becomes final and when a day is dropped or forgotten.
 func (r rule) Due(k, value []byte) (time.Time, bool) {
-	if k[0] != spaceCounter && k[0] != spaceDay {
+	if k[0] != spaceCounter && k[0] != spaceDay && k[0] != spacePerson {
 		return time.Time{}, false
 	}
 	due := decodeDue(value)
@@ -103,8 +124,15 @@ func (r rule) Due(k, value []byte) (time.Time, bool) {
 
 // Wake makes a window final, or takes a day one step further.
 func (r rule) Wake(tx *stream.Tx, k, value []byte) {
-	if k[0] == spaceDay {
+	switch k[0] {
+	case spaceDay:
 		r.dropDay(tx, k, value)
+		return
+	case spacePerson: // its senders have long been silent
+		p := findOrMake(tx, string(k[1:]))
+		p.until = never
+		p.Forget()
+		p.save(tx)
 		return
 	}
 	c := decodeCounter(value)
@@ -131,7 +159,7 @@ func (r rule) dropDay(tx *stream.Tx, k, value []byte) {
 	}
 	start := dayOf(k)
 	var keys [][]byte
-	for _, space := range []byte{spaceCounter, spaceSeen} {
+	for _, space := range []byte{spaceCounter, spaceSeen, spaceShares} {
 		from, to := dayRange(space, start)
 		for old := range tx.Scan(from, to) {
 			if len(keys) == part {
@@ -141,6 +169,10 @@ func (r rule) dropDay(tx *stream.Tx, k, value []byte) {
 		}
 	}
 	for _, old := range keys {
+		if old[0] == spaceShares {
+			forgetShares(tx, old)
+			continue
+		}
 		tx.Delete(old)
 	}
 	if len(keys) == part {

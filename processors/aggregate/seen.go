@@ -21,7 +21,7 @@ func firstSeen(tx *stream.Tx, customer string, id uint64, at time.Time) (fresh [
 	k := seenKey(at, byte(at.Hour()), customer) //nolint:gosec // 0 to 23
 	bit := uint64(1) << at.Minute()
 	value := tx.Get(k)
-	minutes, where := find(value, id)
+	minutes, where := findType(value, id)
 	if minutes&bit != 0 {
 		return fresh
 	}
@@ -35,14 +35,37 @@ func firstSeen(tx *stream.Tx, customer string, id uint64, at time.Time) (fresh [
 		return fresh
 	}
 	fresh[day] = true
-	fresh[allTime] = note(tx, append([]byte{spaceEver}, customer...), id)
+	fresh[allTime] = noteEver(tx, customer, id)
 	return fresh
+}
+
+// noteEver notes that the customer was seen with a type and says whether it is
+// the first time.
+func noteEver(tx *stream.Tx, customer string, id uint64) bool {
+	return note(tx, append([]byte{spaceEver}, customer...), id)
+}
+
+// wasSeen says whether firstSeen noted the customer, with a type, in the window
+// of that time.
+func wasSeen(tx *stream.Tx, customer string, id uint64, w window, at time.Time) bool {
+	k, want := seenKey(at, byte(at.Hour()), customer), ^uint64(0) //nolint:gosec // 0 to 23
+	switch w {
+	case minute:
+		want = uint64(1) << at.Minute()
+	case day:
+		k = seenKey(at, wholeDay, customer)
+	case allTime:
+		k = append([]byte{spaceEver}, customer...)
+	default:
+	}
+	bits, _ := findType(tx.Get(k), id)
+	return bits&want != 0
 }
 
 // note adds a type to the set at k and says whether it was new there.
 func note(tx *stream.Tx, k []byte, id uint64) bool {
 	value := tx.Get(k)
-	if bits, where := find(value, id); bits == 0 {
+	if bits, where := findType(value, id); bits == 0 {
 		tx.Put(k, set(value, id, 1, where))
 		return true
 	}
@@ -57,9 +80,9 @@ func seenKey(at time.Time, hour byte, customer string) []byte {
 
 // A set is a list of type numbers, each followed by eight bytes of bits.
 
-// find returns the bits of a type, and where they stand in the set; -1 when the
+// findType returns the bits of a type, and where they stand in the set; -1 when the
 // type is not in it.
-func find(set []byte, id uint64) (bits uint64, where int) {
+func findType(set []byte, id uint64) (bits uint64, where int) {
 	for at := 0; at < len(set); {
 		have, n := binary.Uvarint(set[at:])
 		at += n

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"math"
 	"time"
 
 	"headwater.internal/platform/processors/internal/stream"
@@ -13,16 +12,16 @@ import (
 const (
 	spaceCounter = 'c' // + day, window, start, type: counter; all time has a day of its own
 	spaceDay     = 'd' // + day: whether it is still counted
+	spacePersons = 'n' // how many persons there are
+	spacePerson  = 'p' // + key: person
+	spaceShares  = 'k' // + day, key: shares
 	spaceEver    = 'e' // + customer: types it was ever seen with
 	spaceSeen    = 's' // + day, hour or wholeDay, customer: types it was seen with
 	spaceType    = 't' // + type: its number; without a type: how many there are
 )
 
-// never is the due time of what is not to be woken.
-const never = math.MaxInt64
-
 // allTimeDay is the day under which counters of all time stand: after all others.
-const allTimeDay = math.MaxInt64
+const allTimeDay = never
 
 func appendMillis(k []byte, millis int64) []byte {
 	return binary.BigEndian.AppendUint64(k, uint64(millis)^1<<63) //nolint:gosec // the sign bit is flipped so that times sort

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	eventtime "headwater.internal/platform/processors/internal/window"
 	"headwater.internal/platform/schemas/aggregates"
 )
 
@@ -20,10 +21,14 @@ var windows = [...]window{minute, hour, day, allTime}
 
 // start is the first instant of the window that t lies in.
 func (w window) start(t time.Time) time.Time {
+	return time.UnixMilli(w.startMillis(t.UnixMilli())).UTC()
+}
+
+func (w window) startMillis(at int64) int64 {
 	if w == allTime {
-		return time.UnixMilli(0).UTC()
+		return 0
 	}
-	return time.UnixMilli(floor(t.UnixMilli(), w.length().Milliseconds())).UTC()
+	return eventtime.Tumbling(w.length()).Start(at)
 }
 
 // end is the first instant after the window that t lies in. All time has none.
@@ -45,12 +50,3 @@ func (w window) name() aggregates.Window {
 }
 
 func (w window) lower() string { return [...]string{"minute", "hour", "day", "all_time"}[w] }
-
-// floor rounds down to a multiple, also before 1970.
-func floor(n, unit int64) int64 {
-	rest := n % unit
-	if rest < 0 {
-		rest += unit
-	}
-	return n - rest
-}

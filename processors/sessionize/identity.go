@@ -283,6 +283,7 @@ func (r rule) wakePerson(tx *stream.Tx, p *person) {
 	}
 	if p.until <= now {
 		p.until = 0
+		p.Forget()
 	}
 	foreign := slices.ContainsFunc(p.pieces, func(of piece) bool { return !of.known })
 	if p.until == 0 && p.Link.Customer == "" && !foreign {

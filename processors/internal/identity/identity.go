@@ -85,6 +85,9 @@ func (n *Node) First(sender string, sequence int64) bool {
 	return true
 }
 
+// Forget forgets what was heard.
+func (n *Node) Forget() { n.heard = nil }
+
 // Append writes what [Node.Read] reads.
 func (n *Node) Append(b []byte) []byte {
 	b = AppendString(b, n.Link.Customer)
