@@ -255,10 +255,7 @@ func (t *task) apply(p *partition, r *kgo.Record) (*again, error) {
 	if v.outcome == retry {
 		return &again{topicPartition{r.Topic, r.Partition}, t.waiting(&t.input, v)}, nil
 	}
-	t.open.took(p.number, v)
-	if v.OK() && p.aside(r.Topic) == "" {
-		t.open.received = append(t.open.received, r.Timestamp)
-	}
+	t.open.took(p.number, r.Timestamp, v, p.aside(r.Topic) != "")
 	if v.outcome == deadLetter {
 		t.log.Warn("dead letter", "class", v.class, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "reason", firstLine(v.reason))
 	}
@@ -394,9 +391,6 @@ func (t *task) inputs(ctx context.Context, topics []string) (map[string]int32, e
 			}
 		}
 	}
-	if err := t.spec.copartitioned(inputs); err != nil {
-		return nil, err
-	}
 	t.ids.Store(&ids)
-	return inputs, nil
+	return inputs, t.spec.copartitioned(inputs)
 }

@@ -37,14 +37,15 @@ func (x *transaction) full(l Limits) bool {
 	return x.begun() && (x.records >= l.MaxRecords || time.Since(x.at) >= l.CommitInterval)
 }
 
-func (x *transaction) took(number int32, v Verdict) {
+func (x *transaction) took(number int32, received time.Time, v Verdict, aside bool) {
 	x.records++
 	x.verdicts[v.outcome]++
 	x.consumed[number] = true
-	switch v.outcome {
-	case deadLetter:
+	switch {
+	case v.outcome == deadLetter:
 		x.dead[v.class]++
-	default:
+	case v.outcome == applied && !aside:
+		x.received = append(x.received, received)
 	}
 }
 
