@@ -191,3 +191,12 @@ func (t *task) unreadable(at int64, err error) string {
 	return fmt.Sprintf("%s cannot read offset %d: %v: stop the processor, then `headwater skip %s` takes the range off it",
 		t.spec.Name, at, err, t.spec.Name)
 }
+
+// holdBack holds the partition whose record made the transaction abort.
+func (t *task) holdBack(a *again) {
+	if a.halt == nil { // a partition that was taken away while its records were on their way
+		_ = pause(t.group.ctx, 20*time.Millisecond)
+		return
+	}
+	t.halt(a.halt, a.topicPartition)
+}

@@ -159,15 +159,6 @@ type again struct {
 	halt *halt
 }
 
-// holdBack holds the partition whose record made the transaction abort.
-func (t *task) holdBack(a *again) {
-	if a.halt == nil { // a partition that was taken away while its records were on their way
-		_ = pause(t.group.ctx, 20*time.Millisecond)
-		return
-	}
-	t.halt(a.halt, a.topicPartition)
-}
-
 // step polls once, applies what came, wakes what is due and commits when it is
 // time.
 func (t *task) step(ctx context.Context) (again *again, err error) {
