@@ -109,6 +109,7 @@ func (p *platform) environment(principal, password, stateDir string) []string {
 		kafka.EnvSASLPassword+"="+password,
 		"HEADWATER_SCHEMA_REGISTRY_URL="+p.place.RegistryURL,
 		"HEADWATER_TASK=0",
+		"HEADWATER_COMMIT_INTERVAL="+commitInterval.String(), // the limit's: alone, ours would grow with the rate
 		"HEADWATER_STATE_DIR="+stateDir,
 		"HEADWATER_HTTP_ADDRESS=127.0.0.1:0",
 	)

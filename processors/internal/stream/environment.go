@@ -18,7 +18,7 @@ const (
 	envStateDir = "HEADWATER_STATE_DIR"           // shared by the tasks of a deployment
 	envHTTP     = "HEADWATER_HTTP_ADDRESS"        // host:port of /healthz, /readyz, /metrics
 	envRegistry = "HEADWATER_SCHEMA_REGISTRY_URL" // schema registry
-	envCommit   = "HEADWATER_COMMIT_INTERVAL"     // optional, e.g. 20ms
+	envCommit   = "HEADWATER_COMMIT_INTERVAL"     // optional, e.g. 20ms: of all transactions
 	envProtocol = "HEADWATER_GROUP_PROTOCOL"      // optional, classic or consumer
 	envPatience = "HEADWATER_SCHEMA_PATIENCE"     // optional, e.g. 30s
 )
@@ -44,7 +44,7 @@ func readEnvironment() (environment, error) {
 		limits:      DefaultLimits(),
 		unsafe:      os.Getenv(envUnsafe) != "",
 	}
-	env.limits.CommitInterval = settings.Duration(envCommit, env.limits.CommitInterval, "longest a transaction stays open")
+	env.limits.fix(settings.Duration(envCommit, 0, ""))
 	env.protocol = protocol(settings.choice(envProtocol, string(classicProtocol), string(consumerProtocol)))
 	env.limits.Patience = settings.Duration(envPatience, env.limits.Patience, "how long an unknown schema may still turn up")
 	return env, settings.err()
@@ -111,10 +111,11 @@ func help(spec Spec, s *Settings) string {
 	}
 	fmt.Fprintf(&b, "  %s\n  %s\n  %s (state, format %d)\n", DeadLetterTopic, LedgerTopic, spec.State.Topic, spec.State.Version)
 	b.WriteString("\nIt describes itself in JSON with --describe.\nIt is configured by its environment:\n")
+	l := DefaultLimits()
 	s.docs = append(s.docs,
-		settingDoc{envCommit, DefaultLimits().CommitInterval.String(), "longest a transaction stays open"},
+		settingDoc{envCommit, fmt.Sprintf("%v to %v, by the rate", l.CommitInterval, l.LongestInterval), "how long a transaction stays open"},
 		settingDoc{envProtocol, string(classicProtocol), "who assigns partitions: a task (classic) or the brokers (consumer)"},
-		settingDoc{envPatience, DefaultLimits().Patience.String(), "how long an unknown schema may still turn up"})
+		settingDoc{envPatience, l.Patience.String(), "how long an unknown schema may still turn up"})
 	for _, d := range s.docs {
 		fmt.Fprintf(&b, "  %-28s %s (%s unless set)\n", d.name, d.about, d.fallback)
 	}

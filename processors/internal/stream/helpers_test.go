@@ -152,7 +152,7 @@ func (p *platform) start(spec Spec, rule Rule, number int, adjust func(*task)) *
 	p.tb.Helper()
 	ctx, cancel := context.WithCancel(p.tb.Context())
 	limits := DefaultLimits()
-	limits.CommitInterval = 10 * time.Millisecond
+	limits.fix(10 * time.Millisecond)
 	limits.SessionTimeout = 6 * time.Second
 	// Longer than any test waits: who waits for it to run out is seen to fail,
 	// and a busy machine is not taken for that.

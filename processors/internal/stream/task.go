@@ -49,6 +49,8 @@ type task struct {
 	halts    *halts
 	tries    map[topicPartition]tried
 	pace     pace
+	tempo    tempo
+	polled   time.Time // when the last poll ended
 	input    Input
 
 	open    transaction
@@ -185,15 +187,20 @@ func (t *task) step(ctx context.Context) (again *again, err error) {
 const idlePoll = 25 * time.Millisecond
 
 func (t *task) poll(ctx context.Context) kgo.Fetches {
-	wait := idlePoll
-	if t.open.begun() {
-		wait = max(time.Until(t.open.at.Add(t.limits.CommitInterval)), 0)
-	}
 	begun := time.Now()
-	pollCtx, cancel := context.WithDeadline(ctx, begun.Add(wait))
+	until := begun.Add(idlePoll)
+	if t.open.begun() {
+		until = t.open.at.Add(t.open.interval)
+		rest := t.polled.Add(rest(t.limits, t.open.interval)).Sub(begun)
+		if rest = min(rest, until.Sub(begun)); rest > 0 {
+			_ = pause(ctx, rest) // the poll sees that ctx ended
+		}
+	}
+	pollCtx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	fetches := t.session.PollRecords(pollCtx, t.pace.records(t.limits))
-	waited := time.Since(begun)
+	t.polled = time.Now()
+	waited := t.polled.Sub(begun)
 	t.waited += waited
 	t.metrics.polled(fetches.NumRecords(), waited)
 	fetches.EachError(t.fetchFailed)

@@ -17,6 +17,8 @@ import (
 // transaction is what the open transaction holds besides the partitions' parts.
 type transaction struct {
 	at       time.Time // begun; zero when none is open
+	interval time.Duration
+	ended    time.Time // the one before
 	records  int
 	received []time.Time            // of records that were applied, those of asides left out
 	verdicts [len(outcomeNames)]int // records by outcome
@@ -34,7 +36,7 @@ type transaction struct {
 func (x *transaction) begun() bool { return !x.at.IsZero() }
 
 func (x *transaction) full(l Limits) bool {
-	return x.begun() && (x.records >= l.MaxRecords || time.Since(x.at) >= l.CommitInterval)
+	return x.begun() && (x.records >= l.MaxRecords || time.Since(x.at) >= x.interval)
 }
 
 func (x *transaction) took(number int32, received time.Time, v Verdict, aside bool) {
@@ -75,7 +77,7 @@ func (t *task) begin() error {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	t.open.reset()
-	t.open.at = time.Now()
+	t.open.at, t.open.interval = time.Now(), t.tempo.interval(t.limits)
 	return nil
 }
 
@@ -140,7 +142,10 @@ func (t *task) commitOpen(ctx context.Context) (committed bool, err error) {
 	if err := t.applyCommitted(); err != nil {
 		return true, err
 	}
-	t.metrics.committed(&t.open, time.Since(begun))
+	now := time.Now()
+	t.tempo.ended(t.open.records, now.Sub(t.open.ended))
+	t.open.ended = now
+	t.metrics.committed(&t.open, now.Sub(begun))
 	t.open.reset()
 	return true, nil
 }
