@@ -64,7 +64,7 @@ modules: build ## terraform test of each module
 	@rm -rf build/modules && cp -r modules build/modules && find build/modules -name .terraform -o -name .terraform.lock.hcl | xargs rm -rf
 	@for m in build/modules/*/; do echo "terraform test: $$m"; $(TERRAFORM) -chdir=$$m init -backend=false -input=false >/dev/null && $(TERRAFORM) -chdir=$$m test; done
 
-bench: build ## measure speed and latency against the limit (about 25 minutes; see docs/benchmarks.md)
+bench: build ## measure speed, latency, state and the peer (about 45 minutes; see docs/benchmarks.md)
 	@go build -o build/tools/bench ./bench
 	@build/tools/bench $(BENCH)
 

@@ -84,7 +84,7 @@ type alone struct {
 }
 
 func measureAlone(ctx context.Context, p *platform, g *generator, o *options) (*alone, error) {
-	if err := p.stopTasks(ctx); err != nil {
+	if err := p.deploy(ctx, nil); err != nil {
 		return nil, err
 	}
 	var raw []string

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +32,35 @@ type latency struct {
 	CPU map[string]float64 `json:"cpu_us_per_event"`
 }
 
+// latencies is the runs at one rate.
+type latencies struct {
+	Median latency    `json:"median"`
+	Each   []*latency `json:"each"`
+}
+
+// add takes the median of each figure anew. Latency counts when queues did not
+// grow in most runs.
+func (l *latencies) add(m *latency) {
+	l.Each = append(l.Each, m)
+	pick := func(value func(*latency) float64) float64 { return median(l.Each, value) }
+	held := 0
+	for _, one := range l.Each {
+		if one.Sustained {
+			held++
+		}
+	}
+	l.Median = latency{
+		Rate: m.Rate, Reached: pick(func(m *latency) float64 { return m.Reached }), Samples: l.Median.Samples + m.Samples,
+		P50: pick(func(m *latency) float64 { return m.P50 }), P90: pick(func(m *latency) float64 { return m.P90 }),
+		P99: pick(func(m *latency) float64 { return m.P99 }), P999: pick(func(m *latency) float64 { return m.P999 }),
+		LagGrowth: pick(func(m *latency) float64 { return m.LagGrowth }), Cores: pick(func(m *latency) float64 { return m.Cores }),
+		Sustained: 2*held > len(l.Each), CPU: make(map[string]float64),
+	}
+	for name := range m.CPU {
+		l.Median.CPU[name] = pick(func(m *latency) float64 { return m.CPU[name] })
+	}
+}
+
 // probeReader reads sessions as any consumer would, and takes the time for those
 // of probes: such a session has one event, and begins at its receipt.
 type probeReader struct {
@@ -37,8 +68,10 @@ type probeReader struct {
 	schema *event.Schema
 	group  sync.WaitGroup
 
-	mu   sync.Mutex
-	took []time.Duration
+	mu    sync.Mutex
+	took  []time.Duration
+	since time.Time           // events after this are watched for; zero for none
+	first map[int32]time.Time // when such a session was read, by partition
 }
 
 func (p *platform) readProbes(ctx context.Context) (*probeReader, error) {
@@ -84,7 +117,25 @@ func (r *probeReader) take(record *kgo.Record, now time.Time) {
 	}
 	if strings.HasPrefix(s.Customer, probePrefix) && s.State == aggregates.SessionStateOpen && s.Revision == 1 {
 		r.took = append(r.took, now.Sub(s.Start))
+		if _, seen := r.first[record.Partition]; !seen && !r.since.IsZero() && s.Start.After(r.since) {
+			r.first[record.Partition] = now
+		}
 	}
+}
+
+// watch has the reader note from which partitions sessions come of events after
+// that time.
+func (r *probeReader) watch(since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.since, r.first = since, make(map[int32]time.Time)
+}
+
+// back lists when the first of them came, one for each partition it came from.
+func (r *probeReader) back() []time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.first))
 }
 
 // forget drops what was measured so far.

@@ -1,8 +1,10 @@
 // Command bench measures the platform on one machine in one go: each processor
 // alone against what a bare copy of the same records costs, the whole path from
-// the gateway to sessions and counts, and the latency on it. It prints one table
-// and writes the same as JSON. Ratios of one run are what counts: absolute
-// figures move with the machine and its neighbours.
+// the gateway to sessions and counts and the latency on it, sessionize against
+// Kafka Streams, a large state and a restart with it, and the cost of size. It
+// prints tables, and writes them as Markdown and the figures as JSON. Ratios of
+// one run are what counts: absolute figures move with the machine and its
+// neighbours.
 package main
 
 import (
@@ -20,20 +22,27 @@ import (
 )
 
 type options struct {
-	Only        []string      `default:"path,latency,alone,peer" help:"What to measure, of path, latency, alone and peer."`
-	Runs        int           `default:"5" help:"Interleaved runs of each processor alone and of its limit; the table has the medians."`
-	Events      int           `default:"400000" help:"Events of each of those runs."`
-	Duration    time.Duration `default:"2m" help:"How long the whole path must sustain its rate."`
-	Latency     time.Duration `default:"30s" help:"How long latency is measured at each rate."`
-	Start       int           `default:"12000" help:"Rate to begin the search for the highest sustained one with."`
-	Rates       []int         `default:"2315,23150" help:"Events per second to measure latency at: the case study's mean and ten times that."`
-	PeerWarmUp  int           `default:"400000" help:"Events that sessionize and Kafka Streams warm up with."`
-	PeerEvents  int           `default:"400000" help:"Events that they are measured with, after that."`
-	PeerThreads int           `default:"1" help:"Stream threads of Kafka Streams."`
-	PeerJava    string        `default:"-XX:+UseSerialGC -Xms256m -Xmx256m" help:"Flags of its Java."`
-	Seed        uint64        `default:"1" help:"Of the events."`
-	DataDir     string        `default:"build/bench" type:"path" help:"Where the measured platform keeps its data. It is removed at the end."`
-	JSON        string        `default:"build/bench.json" type:"path" help:"Where the figures go as JSON."`
+	Only     []string      `default:"path,latency,alone,peer,state,size" enum:"path,latency,alone,peer,state,size" help:"What to measure, of path, latency, alone, peer, state and size."`
+	Runs     int           `default:"5" help:"Interleaved runs of all that is compared; the tables have the medians."`
+	Events   int           `default:"400000" help:"Events of each run of a processor alone."`
+	Duration time.Duration `default:"2m" help:"How long the whole path must sustain its rate, in each run."`
+	Latency  time.Duration `default:"30s" help:"How long latency is measured at each rate, in each run."`
+	Start    int           `default:"12000" help:"Rate to begin the search for the highest sustained one with."`
+	Rates    []int         `default:"2315,23150" help:"Events per second to measure latency at: the case study's mean and ten times that."`
+
+	PeerWarmUp  int    `default:"500000" help:"Events that sessionize and Kafka Streams warm up with."`
+	PeerEvents  int    `default:"400000" help:"Events that they are measured with, after that."`
+	PeerThreads int    `default:"1" help:"Stream threads of Kafka Streams."`
+	PeerJava    string `default:"-XX:+UseSerialGC -Xms256m -Xmx256m" help:"Flags of its Java."`
+
+	StateCustomers int           `default:"10000000" help:"Customers with an open session in one task."`
+	StateRate      int           `default:"5000" help:"Events per second while state and size are measured."`
+	SizeDuration   time.Duration `default:"15s" help:"How long each size is measured."`
+
+	Seed     uint64 `default:"1" help:"Of the events."`
+	DataDir  string `default:"build/bench" type:"path" help:"Where the measured platform keeps its data. It is removed at the end."`
+	JSON     string `default:"build/bench.json" type:"path" help:"Where the figures go as JSON."`
+	Markdown string `default:"build/bench.md" type:"path" help:"Where the tables go as Markdown."`
 }
 
 func main() {
@@ -74,33 +83,67 @@ func (o *options) measure(ctx context.Context) (err error) {
 		return err
 	}
 	report.EventBytes = g.recordBytes()
-	if slices.Contains(o.Only, "latency") {
-		for _, rate := range o.Rates {
-			result, err := measureLatency(ctx, p, g, rate, o.Latency)
-			if err != nil {
-				return err
-			}
-			report.Latency = append(report.Latency, result)
+	for _, s := range o.sections(p, g, report) {
+		if !slices.ContainsFunc(s.parts, func(part string) bool { return slices.Contains(o.Only, part) }) {
+			continue
 		}
-	}
-	if slices.Contains(o.Only, "path") {
-		if report.Path, err = searchPath(ctx, p, g, o.Start, o.Duration); err != nil {
-			return err
+		begun := time.Now()
+		// What fails is a miss with its reason; the rest is still measured.
+		if err := s.within(ctx); err != nil {
+			say("%s could not be measured: %v", s.name, err)
+			report.Failed = append(report.Failed, failure{s.name, err.Error()})
 		}
-	}
-	if slices.Contains(o.Only, "alone") {
-		if report.Alone, err = measureAlone(ctx, p, g, o); err != nil {
-			return err
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
+		say("%s took %.0f s", s.name, time.Since(begun).Seconds())
 	}
-	if slices.Contains(o.Only, "peer") {
-		if report.Peer, err = measurePeer(ctx, p, g, o); err != nil {
-			return err
-		}
-	}
-	report.LoadAfter = loadAverage()
+	report.LoadAfter, report.Minutes = loadAverage(), time.Since(report.begun).Minutes()
 	report.print(os.Stdout)
-	return report.save(filepath.Clean(o.JSON))
+	return errors.Join(report.save(filepath.Clean(o.JSON)), report.saveMarkdown(filepath.Clean(o.Markdown)))
+}
+
+// section is a part of the report, with the time that it may take.
+type section struct {
+	name  string
+	parts []string // by which --only names it
+	limit time.Duration
+	run   func(context.Context) error
+}
+
+func (s *section) within(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("it took longer than %s", s.limit))
+	defer cancel()
+	err := s.run(ctx)
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
+}
+
+func (o *options) sections(p *platform, g *generator, r *report) []section {
+	return []section{
+		{"the whole path and its latency", []string{"path", "latency"}, 35 * time.Minute, func(ctx context.Context) error {
+			return measureFlow(ctx, p, g, o, r)
+		}},
+		{"processors alone", []string{"alone"}, 15 * time.Minute, func(ctx context.Context) (err error) {
+			r.Alone, err = measureAlone(ctx, p, g, o)
+			return err
+		}},
+		{"Kafka Streams", []string{"peer"}, 15 * time.Minute, func(ctx context.Context) (err error) {
+			r.Peer, err = measurePeer(ctx, p, g, o)
+			return err
+		}},
+		{"cost against size", []string{"size"}, 12 * time.Minute, func(ctx context.Context) (err error) {
+			r.Sizes, err = measureSizes(ctx, p, g, o)
+			return err
+		}},
+		// Last: it leaves most behind.
+		{"state and restart", []string{"state"}, 15 * time.Minute, func(ctx context.Context) (err error) {
+			r.State, err = measureState(ctx, p, g, o)
+			return err
+		}},
+	}
 }
 
 // say reports progress, apart from the table.

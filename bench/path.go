@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,77 @@ type path struct {
 	Cores     float64            `json:"cores_used"`
 	RequestMS float64            `json:"request_p99_ms"`
 	Note      string             `json:"note,omitempty"`
+}
+
+// flow is the runs of the whole path at one rate.
+type flow struct {
+	Median path    `json:"median"`
+	Held   int     `json:"runs_sustained"`
+	Each   []*path `json:"each"`
+}
+
+// measureFlow finds the highest rate that the whole path sustains, and measures
+// it and the latencies in turn.
+func measureFlow(ctx context.Context, p *platform, g *generator, o *options, r *report) error {
+	if err := p.deploy(ctx, everything); err != nil {
+		return err
+	}
+	r.Path = nil
+	for run := range o.Runs {
+		if slices.Contains(o.Only, "path") {
+			m, err := nextPath(ctx, p, g, o, r.Path)
+			if err != nil {
+				return err
+			}
+			if r.Path == nil {
+				r.Path = &flow{}
+			}
+			r.Path.Each = append(r.Path.Each, m)
+			r.Path.summarize()
+		}
+		if !slices.Contains(o.Only, "latency") {
+			continue
+		}
+		for i, rate := range o.Rates {
+			m, err := measureLatency(ctx, p, g, rate, o.Latency)
+			if err != nil {
+				return err
+			}
+			if run == 0 {
+				r.Latency = append(r.Latency, &latencies{})
+			}
+			r.Latency[i].add(m)
+		}
+	}
+	return nil
+}
+
+func nextPath(ctx context.Context, p *platform, g *generator, o *options, before *flow) (*path, error) {
+	if before == nil {
+		return searchPath(ctx, p, g, o.Start, o.Duration)
+	}
+	return measurePath(ctx, p, g, before.Each[0].Target, o.Duration)
+}
+
+// summarize takes the median of each figure. The rate counts as sustained when
+// most runs sustained it.
+func (f *flow) summarize() {
+	pick := func(value func(*path) float64) float64 { return median(f.Each, value) }
+	f.Held = 0
+	for _, m := range f.Each {
+		if m.Sustained {
+			f.Held++
+		}
+	}
+	f.Median = path{
+		Target: f.Each[0].Target, Rate: pick(func(m *path) float64 { return m.Rate }), Seconds: pick(func(m *path) float64 { return m.Seconds }),
+		LagGrowth: pick(func(m *path) float64 { return m.LagGrowth }), LagEnd: pick(func(m *path) float64 { return m.LagEnd }),
+		Cores: pick(func(m *path) float64 { return m.Cores }), RequestMS: pick(func(m *path) float64 { return m.RequestMS }),
+		Sustained: 2*f.Held > len(f.Each), CPU: make(map[string]float64),
+	}
+	for name := range f.Each[0].CPU {
+		f.Median.CPU[name] = pick(func(m *path) float64 { return m.CPU[name] })
+	}
 }
 
 // What counts as sustained: the events come at the rate that was asked for, and
@@ -61,13 +133,18 @@ func searchPath(ctx context.Context, p *platform, g *generator, start int, durat
 			rate = (good + bad) / 2
 		}
 	}
-	for rate := good; ; rate = rate * 15 / 16 {
-		m, err := measurePath(ctx, p, g, rate, duration)
-		if err != nil || m.Sustained || rate < 1_000 {
+	for try := 1; ; try++ {
+		m, err := measurePath(ctx, p, g, good, duration)
+		if err != nil || m.Sustained || try == tries {
 			return m, err
 		}
+		good = good * 7 / 8
 	}
 }
+
+// tries is how often the whole duration is tried, each at a lower rate; the last
+// is reported however it went.
+const tries = 5
 
 // measurePath runs the whole path at one rate, after a warm-up.
 func measurePath(ctx context.Context, p *platform, g *generator, rate int, duration time.Duration) (*path, error) {

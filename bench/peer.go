@@ -139,7 +139,7 @@ func (p *platform) sessionize() subject {
 
 // fillProcessed stops all tasks and writes processed.customer-events anew.
 func (p *platform) fillProcessed(ctx context.Context, g *generator, n int) error {
-	if err := p.stopTasks(ctx); err != nil {
+	if err := p.deploy(ctx, nil); err != nil {
 		return err
 	}
 	if err := p.empty(ctx, processed.CustomerEventTopic); err != nil {

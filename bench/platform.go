@@ -29,6 +29,8 @@ type platform struct {
 	client     *kgo.Client
 	admin      *kadm.Client
 	supervisor *supervisor.Client
+
+	deployments []supervisor.Deployment // as the platform started with them
 }
 
 const headwater = "build/headwater"
@@ -59,7 +61,11 @@ func startPlatform(ctx context.Context, dataDir string) (*platform, error) {
 	}
 	p.admin = kadm.NewClient(p.client)
 	p.supervisor = &supervisor.Client{URL: p.place.SupervisorURL, Token: p.secrets.SupervisorToken}
-	return p, nil
+	list, err := p.supervisor.List(ctx)
+	for _, d := range list {
+		p.deployments = append(p.deployments, d.Deployment)
+	}
+	return p, err
 }
 
 // remove stops the platform and removes its data. It works after ctx has ended.
@@ -113,20 +119,6 @@ func (p *platform) environment(principal, password, stateDir string) []string {
 		"HEADWATER_STATE_DIR="+stateDir,
 		"HEADWATER_HTTP_ADDRESS=127.0.0.1:0",
 	)
-}
-
-// stopTasks takes all deployments away.
-func (p *platform) stopTasks(ctx context.Context) error {
-	list, err := p.supervisor.List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range list {
-		if err := p.supervisor.Delete(ctx, d.Name); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // empty makes topics anew, with the partitions and the settings they had.
