@@ -41,7 +41,7 @@ func (p *partition) index(batch *pebble.Batch, stored, value []byte) error {
 	}
 	// A rule reads what it changes, so the old value is nearly always at hand;
 	// where it is not, one index entry too many costs less than a read.
-	if before, had := dueOf(p.waker, stored, p.cache[string(stored)]); had && !due.Before(before) {
+	if before, had := dueOf(p.waker, stored, p.cache[string(stored)]); had && !due.Before(before) && !p.parked(p.tx, stored) {
 		return nil
 	}
 	return p.arm(batch, due, stored)
@@ -66,7 +66,11 @@ func (p *partition) reindex(batch *pebble.Batch, tx *Tx) error {
 		if !ok {
 			continue
 		}
-		if !due.After(p.clock) { // a rule that put nothing off; do not spin on it
+		switch {
+		case due.After(p.clock):
+		case p.parked(tx, stored):
+			due = p.clock.Add(parkedRetry)
+		default: // a rule that put nothing off; do not spin on it
 			due = p.clock.Add(time.Second)
 		}
 		if err := p.arm(batch, due, stored); err != nil {
@@ -91,7 +95,11 @@ func (p *partition) wake(limit int) (int, error) {
 		_, stored := parseDueKey(entry)
 		tx.fired = append(tx.fired, entry)
 		value := tx.get(stored)
-		if due, ok := dueOf(p.waker, stored, value); !ok || due.After(p.clock) {
+		due, ok := dueOf(p.waker, stored, value)
+		if value == nil && p.parked(tx, stored) {
+			tx.change(parkedKey(stored), nil)
+		}
+		if !ok || due.After(p.clock) {
 			continue // deleted or put off since the index entry was made
 		}
 		tx.begin(nil)
@@ -99,13 +107,27 @@ func (p *partition) wake(limit int) (int, error) {
 			tx.change(string(stored), nil)
 			continue
 		}
-		v := p.call(func() Verdict { p.waker.Wake(tx, stored[1:], value); return Applied })
-		if !v.OK() {
-			return 0, fmt.Errorf("wake partition %d: %s", p.number, v.reason)
-		}
-		p.flushAppends(tx, p.clock, v)
+		p.wakeOne(tx, stored, value, due)
 	}
 	return len(entries), tx.err
+}
+
+// wakeOne wakes one entry, or sets its timer aside.
+func (p *partition) wakeOne(tx *Tx, stored, value []byte, due time.Time) {
+	u := unit{timer: string(stored)}
+	p.suspects.add(u)
+	v, known := p.suspects.verdict(u)
+	if !known {
+		v = p.call(tx, func() Verdict { p.waker.Wake(tx, stored[1:], value); return Applied })
+	}
+	if !v.OK() {
+		p.park(tx, stored, value, due, v)
+		return
+	}
+	if p.parked(tx, stored) {
+		tx.change(parkedKey(stored), nil)
+	}
+	p.flushAppends(tx, p.clock, v)
 }
 
 // dueEntries lists index entries that are due and have not come up in this

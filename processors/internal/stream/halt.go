@@ -24,6 +24,7 @@ const (
 	// Stopped: an operator has to act, then the task has to start anew.
 	stoppedOutOfRange = "offset_out_of_range" // retention or DeleteRecords overtook it, or the log lost its end
 	stoppedUnreadable = "unreadable_batch"    // the client cannot read what stands there
+	stoppedUnwritable = "unwritable"          // what its rule did can be neither written nor laid to one record
 )
 
 // heldReasons are all of those that hold.

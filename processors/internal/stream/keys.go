@@ -20,6 +20,7 @@ const (
 	keyMeta         = "m" // what the state was made with
 	keyLedger       = "l" // + minute of receipt: that minute's counts
 	keyImportLedger = "i" // + import id: that import's counts
+	keyParked       = "p" // + stored key: a timer that is set aside
 )
 
 var localMetaKey = []byte{spaceLocal, 'm'}

@@ -45,6 +45,7 @@ type metrics struct {
 	restores     prometheus.Counter
 	restoreLeft  prometheus.Gauge
 	restoreTime  prometheus.Histogram
+	parked       prometheus.Counter
 	held         *prometheus.GaugeVec   // reason
 	holds        *prometheus.CounterVec // reason
 	stopped      *prometheus.GaugeVec   // reason, topic, partition
@@ -76,6 +77,7 @@ func newMetrics(stage string) *metrics {
 	m.restores = m.counter("restore_total", "Changelog records replayed into state.")
 	m.restoreLeft = m.gauge("restore_remaining_records", "Changelog offsets that restores under way still have to replay.")
 	m.restoreTime = m.histogram("restore_latency_seconds", "How long a restore took.", latencyBuckets)
+	m.parked = m.counter("parked_timers_total", "Timers that were set aside because the rule failed on them.")
 	m.held = m.gaugeVec("held_partitions", "Partitions of inputs that wait for something and go on by themselves.", "reason")
 	m.holds = m.counterVec("holds_total", "How often a partition of an input had to wait.", "reason")
 	m.stopped = m.gaugeVec("stopped", "1 for each partition of an input that stands still until an operator acts.", "reason", "topic", "partition")

@@ -10,6 +10,7 @@ type pace struct {
 	known     bool
 	perRecord time.Duration // of the last poll
 	last      int           // records that the last poll was allowed
+	narrow    int           // most records of one transaction while a faulty one is looked for; 0 for no bound
 }
 
 const (
@@ -28,7 +29,17 @@ func (p *pace) records(l Limits) int {
 		p.last = min(int(budget/max(p.perRecord, 1)), p.last*paceGrowth)
 	}
 	p.last = max(min(p.last, l.MaxRecords), 1)
+	if p.narrow > 0 {
+		return min(p.last, p.narrow)
+	}
 	return p.last
+}
+
+// succeeded widens what a failure has narrowed.
+func (p *pace) succeeded(l Limits) {
+	if p.narrow *= 2; p.narrow >= l.MaxRecords {
+		p.narrow = 0
+	}
 }
 
 // took learns from n records that took d.

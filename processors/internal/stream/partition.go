@@ -25,7 +25,11 @@ type partition struct {
 	send   func(*kgo.Record)             // takes a record of the open transaction
 	judge  func(*Input, Verdict) Verdict // may turn a dead letter into a retry; nil for never
 
-	stopped bool // an operator has to act: nothing of it is woken
+	stopped  bool // an operator has to act: nothing of it is woken
+	suspects suspects
+
+	onPark            func(stored []byte, v Verdict) // a timer was set aside; nil to tell nobody
+	parks, parksKnown bool                           // any timer may be set aside
 
 	clock   time.Time
 	nextDue time.Time // nothing is due before; zero when unknown
@@ -97,7 +101,11 @@ func (p *partition) apply(in *Input) (Verdict, error) {
 	in.codecs = p.codecs
 	tx := p.open()
 	tx.begin(in)
-	v := p.call(func() Verdict { return p.rule.Apply(tx, in) })
+	u := unit{topic: in.Topic, offset: in.Offset}
+	v, known := p.suspects.verdict(u)
+	if !known {
+		v = p.call(tx, func() Verdict { return p.rule.Apply(tx, in) })
+	}
 	if p.judge != nil {
 		v = p.judge(in, v)
 	}
@@ -107,12 +115,13 @@ func (p *partition) apply(in *Input) (Verdict, error) {
 	switch v.outcome {
 	case retry:
 		tx.rollback()
-		return v, nil
+		return v, nil // it is not one of the transaction's
 	case deadLetter:
 		tx.rollback()
 		tx.appends = append(tx.appends, deadLetterRecord(p.spec.Name, in, v, time.Now()))
 	default:
 	}
+	p.suspects.add(u)
 	if stage := p.aside(in.Topic); stage != "" {
 		p.ledgers.aside(stage, in.Received).add(v)
 	} else {
@@ -145,7 +154,13 @@ func (p *partition) flushAppends(tx *Tx, at time.Time, v Verdict) {
 
 // call runs the rule and makes a dead letter of its panic: a bug that one record
 // meets must not stop all others.
-func (p *partition) call(f func() Verdict) (v Verdict) {
+func (p *partition) call(tx *Tx, f func() Verdict) (v Verdict) {
+	defer func() {
+		if tx.refused != nil {
+			v = DeadLetter(RuleError, "%v", tx.refused)
+			tx.refused = nil
+		}
+	}()
 	defer func() {
 		if cause := recover(); cause != nil {
 			v = DeadLetter(RuleError, "the rule panicked: %v\n%s", cause, debug.Stack())
@@ -173,9 +188,8 @@ func (p *partition) seal(changelog func(*kgo.Record)) error {
 	tx := p.tx
 	tx.begin(nil)
 	if p.sealer != nil {
-		v := p.call(func() Verdict { p.sealer.Seal(tx); return Applied })
-		if !v.OK() {
-			return fmt.Errorf("seal partition %d: %s", p.number, v.reason)
+		if v := p.call(tx, func() Verdict { p.sealer.Seal(tx); return Applied }); !v.OK() {
+			return unsealable("seal: %s", v.reason)
 		}
 	}
 	for _, u := range tx.order {
@@ -188,7 +202,10 @@ func (p *partition) seal(changelog func(*kgo.Record)) error {
 	for _, u := range tx.order {
 		r, err := p.record(u.sink, u.key, u.value)
 		if err != nil {
-			return err
+			return unsealable("%v", err)
+		}
+		if size := recordBytes(r); size > maxRecordBytes {
+			return unsealable("write %s: the record of key %q would have %d bytes, at most %d are taken", r.Topic, r.Key, size, maxRecordBytes)
 		}
 		p.send(r)
 	}
@@ -196,6 +213,9 @@ func (p *partition) seal(changelog func(*kgo.Record)) error {
 		value := tx.changes[key].value
 		if value == nil && p.spec.State.Expires && key[0] == spaceRule && !tx.migrates {
 			continue // the topic forgets it by age
+		}
+		if size := len(key) + len(value); size > maxRecordBytes {
+			return unsealable("write %s: the entry of key %q would have %d bytes, at most %d are taken", p.spec.State.Topic, key[1:], size, maxRecordBytes)
 		}
 		changelog(&kgo.Record{Topic: p.spec.State.Topic, Partition: p.number, Key: []byte(key), Value: value})
 	}
@@ -222,6 +242,7 @@ func (p *partition) commit(next int64, now time.Time) error {
 		}
 	}
 	p.tx = nil
+	p.suspects = suspects{}
 	if closeErr := tx.close(); err == nil {
 		err = closeErr
 	}
@@ -251,6 +272,7 @@ func (p *partition) fill(batch *pebble.Batch, tx *Tx) error {
 func (p *partition) discard() error {
 	p.ledgers = ledgers{}
 	p.nextDue = time.Time{}
+	p.suspects.n = 0
 	if p.tx == nil {
 		return nil
 	}

@@ -82,6 +82,14 @@ func (p *patience) wait(topic string, v Verdict, now time.Time) bool {
 	return false
 }
 
+// again is a record that must be tried again later. The transaction is aborted
+// for it, and its partition alone is held.
+type again struct {
+	topicPartition
+
+	halt *halt
+}
+
 // waiting makes the halt of a record that must be tried again. It goes on when
 // what it asked for has an answer, else by the clock.
 func (t *task) waiting(in *Input, v Verdict) *halt {

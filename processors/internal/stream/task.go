@@ -153,14 +153,6 @@ func (t *task) loop(ctx context.Context) error {
 	return nil
 }
 
-// again is a record that must be tried again later. The transaction is aborted
-// for it, and its partition alone is held.
-type again struct {
-	topicPartition
-
-	halt *halt
-}
-
 // step polls once, applies what came, wakes what is due and commits when it is
 // time.
 func (t *task) step(ctx context.Context) (again *again, err error) {
@@ -175,7 +167,7 @@ func (t *task) step(ctx context.Context) (again *again, err error) {
 	if err := t.wakeAll(); err != nil {
 		return nil, err
 	}
-	if t.open.full(t.limits) {
+	if t.open.full(t.limits) || t.pace.narrow > 0 && t.open.begun() {
 		err = t.commit(context.WithoutCancel(ctx))
 	}
 	t.countBusy()
@@ -265,6 +257,13 @@ const wakeLimit = 500
 
 func (t *task) wakeAll() error {
 	begun, woken := time.Now(), 0
+	limit := wakeLimit
+	if t.pace.narrow > 0 {
+		if t.open.records > 0 {
+			return nil // records and timers are told apart
+		}
+		limit = min(limit, t.pace.narrow)
+	}
 	for _, number := range slices.Sorted(maps.Keys(t.parts)) {
 		p := t.parts[number]
 		if p.stopped || p.migrating() || p.clock.IsZero() || p.nextDue.After(p.clock) {
@@ -273,7 +272,7 @@ func (t *task) wakeAll() error {
 		if err := t.begin(); err != nil {
 			return err
 		}
-		n, err := p.wake(wakeLimit)
+		n, err := p.wake(limit)
 		if err != nil {
 			return err
 		}

@@ -120,12 +120,12 @@ func (t *task) commitOpen(ctx context.Context) (committed bool, err error) {
 			continue
 		}
 		if err := p.seal(t.send); err != nil {
-			return false, errors.Join(err, t.abort(ctx, "error"))
+			return false, t.cannotSeal(ctx, p, err)
 		}
 	}
 	try, err := t.prepare(ctx)
 	if err != nil {
-		return false, errors.Join(err, t.abort(ctx, "error"))
+		return false, t.refused(ctx, err)
 	}
 	if err := t.faultAt("flushed"); err != nil {
 		return false, err
@@ -142,6 +142,7 @@ func (t *task) commitOpen(ctx context.Context) (committed bool, err error) {
 	if err := t.applyCommitted(); err != nil {
 		return true, err
 	}
+	t.pace.succeeded(t.limits)
 	now := time.Now()
 	t.tempo.ended(t.open.records, now.Sub(t.open.ended))
 	t.open.ended = now
@@ -323,6 +324,11 @@ func (t *task) takeIn(r *restored) *partition {
 	t.metrics.taskCreated.Inc()
 	p := newPartition(r.number, t.spec, t.rule, t.codecs, r.store)
 	p.meta, p.send = r.meta, t.send
+	p.onPark = func(stored []byte, v Verdict) {
+		t.open.dead[RuleError]++
+		t.metrics.parked.Inc()
+		t.log.Error("set a timer aside", "partition", p.number, "key", string(stored[1:]), "reason", firstLine(v.reason))
+	}
 	p.judge = func(in *Input, v Verdict) Verdict {
 		if v.outcome == deadLetter && t.patience.wait(in.Topic, v, time.Now()) {
 			return Verdict{retry, v.class, v.reason}

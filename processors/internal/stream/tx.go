@@ -36,7 +36,8 @@ type Tx struct {
 	undo  []step   // what the record being handled did, to take it back
 	fired [][]byte // index entries that have come due
 
-	migrates bool // it holds a part of a migration
+	migrates bool  // it holds a part of a migration
+	refused  error // what the rule asked for that it may not
 	err      error
 }
 
@@ -201,7 +202,7 @@ func (tx *Tx) iterator() *pebble.Iterator {
 func (tx *Tx) Upsert(topic string, key []byte, value any) {
 	sink, ok := tx.p.spec.sink(topic)
 	if !ok {
-		tx.fail(fmt.Errorf("write %s: processor %s does not declare it", topic, tx.p.spec.Name))
+		tx.refused = fmt.Errorf("write %s: processor %s does not declare it", topic, tx.p.spec.Name)
 		return
 	}
 	tx.upsert(sink, key, value)
