@@ -55,7 +55,7 @@ flow: build ## the whole platform end to end, by terratest
 	go test -timeout 3m ./test/autoscale
 
 chaos: build ## 500,000 events under 100 kills, stops and rebalances, both group protocols, against a model (7 minutes)
-	HEADWATER_CHAOS_EVENTS=500000 HEADWATER_CHAOS_FAULTS=100 go test -count=1 -timeout 30m -v ./test/chaos
+	HEADWATER_CHAOS_STALL=1 HEADWATER_CHAOS_EVENTS=500000 HEADWATER_CHAOS_FAULTS=100 go test -count=1 -timeout 30m -v ./test/chaos
 
 autoscale: build ## tasks follow a load; utilization at exact loads (6 minutes)
 	HEADWATER_TEST_AUTOSCALE=full go test -count=1 -timeout 20m -v ./test/autoscale

@@ -22,6 +22,7 @@ type settings struct {
 	zombies        int // of the faults: stopped for longer than the session timeout, at the least
 	rate           int // records per second
 	unsafe         bool
+	patience       time.Duration // with a schema or type that may still turn up
 }
 
 // Enough for every kind of fault, in the time that `make test` has.
@@ -54,6 +55,7 @@ func readSettings(t *testing.T) settings {
 		rate:   eventsPerSecond,
 	}
 	s.protocol = protocols[0]
+	s.patience = 2 * time.Second // a task that is killed begins to wait anew
 	s.platformKills = min(1+s.faults/25, 5)
 	s.zombies = 1 + s.faults/10
 	return s

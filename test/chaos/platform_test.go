@@ -104,7 +104,7 @@ func (p *platform) configure(s settings) {
 		p.apply(stage, func(d *supervisor.Deployment) {
 			d.Tasks = 0 // a group changes its protocol while nobody is in it
 			d.Environment = map[string]string{
-				"HEADWATER_SCHEMA_PATIENCE": "2s", // a task that is killed begins to wait anew
+				"HEADWATER_SCHEMA_PATIENCE": s.patience.String(),
 				"HEADWATER_SESSION_GAP":     gap.String(),
 				"HEADWATER_GRACE":           grace.String(),
 				"HEADWATER_SETTLE":          settle.String(),

@@ -41,7 +41,7 @@ func TestStall(t *testing.T) {
 func measureStalls(t *testing.T, protocol string) {
 	t.Helper()
 	p := startPlatform(t)
-	s := settings{seed: 1, protocol: protocol, rate: stallRate, events: 1 << 30}
+	s := settings{seed: 1, protocol: protocol, rate: stallRate, events: 1 << 30, patience: time.Millisecond}
 	p.configure(s)
 	ctx, cancel := context.WithCancel(t.Context())
 	fed := make(chan error, 1)

@@ -68,8 +68,9 @@ func (r *restorer) restore(ctx context.Context, numbers []int32, inputs map[stri
 	if err != nil {
 		return nil, err
 	}
+	locked := time.Now().Add(lockPatience)
 	for i, number := range numbers {
-		one, err := r.prepare(ctx, number, logs[i])
+		one, err := r.prepare(ctx, number, logs[i], locked)
 		if err != nil {
 			return list, err
 		}
@@ -154,8 +155,8 @@ func (r *restorer) awaitStable(ctx context.Context, numbers []int32, logs []chan
 
 // prepare opens the partition's directory, or makes it anew where it cannot be
 // caught up.
-func (r *restorer) prepare(ctx context.Context, number int32, log changelog) (*restored, error) {
-	s, err := r.open(ctx, number)
+func (r *restorer) prepare(ctx context.Context, number int32, log changelog, locked time.Time) (*restored, error) {
+	s, err := r.open(ctx, number, locked)
 	if err != nil {
 		return nil, err
 	}
@@ -169,11 +170,13 @@ func (r *restorer) prepare(ctx context.Context, number int32, log changelog) (*r
 	return &restored{number: number, store: s, next: max(s.local.next, log.start), end: log.end}, nil
 }
 
-// open opens the partition's directory. Where another live task will not let go
-// of it, this task takes a directory of its own and restores it in full.
-func (r *restorer) open(ctx context.Context, number int32) (*store, error) {
+// open opens the partition's directory. Where another live task has not let go of
+// it at the given time, one for all partitions that were assigned together, this
+// task takes a directory of its own and restores it in full.
+func (r *restorer) open(ctx context.Context, number int32, locked time.Time) (*store, error) {
 	dir := filepath.Join(r.dir, strconv.Itoa(int(number)))
-	for begun := time.Now(); ; {
+	own := filepath.Join(r.dir, fmt.Sprintf("%d.task-%s", number, r.task))
+	for {
 		if err := r.disk.MkdirAll(dir, 0o750); err != nil {
 			return nil, fmt.Errorf("make state directory: %w", err)
 		}
@@ -186,10 +189,10 @@ func (r *restorer) open(ctx context.Context, number int32) (*store, error) {
 			if err := r.disk.RemoveAll(dir); err != nil {
 				return nil, fmt.Errorf("drop state: %w", err)
 			}
-		case time.Since(begun) > 2*lockPatience:
+		case time.Now().After(locked) && dir == own:
 			return nil, err
-		case time.Since(begun) > lockPatience:
-			dir = filepath.Join(r.dir, fmt.Sprintf("%d.task-%s", number, r.task))
+		case time.Now().After(locked):
+			dir, locked = own, time.Now().Add(lockPatience)
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return nil, err
