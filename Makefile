@@ -16,6 +16,7 @@ LINT         := build/tools/golangci-lint-$(LINT_VERSION)
 HEADWATER    := build/headwater
 # KAFKA=apache: `make up` and `make test` on six real brokers and Apicurio (needs Java 17 and Maven).
 KAFKA        ?=
+SIM_RUNS     ?= 1000
 export HEADWATER_KAFKA      := $(KAFKA)
 export HEADWATER_TEST_KAFKA := $(KAFKA)
 # One platform of real brokers takes ten Java processes: its tests run one after the other.
@@ -26,7 +27,7 @@ PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard proce
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/)
 
-.PHONY: help up down clean test chaos check build lint fmt fmt-check generate generate-check unit flow autoscale modules plan bench
+.PHONY: help up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale modules plan bench
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,10 +45,13 @@ plan: build ## show what `make up` would change, changing nothing
 	@$(HEADWATER) plan
 
 test: build ## every test that needs no more than Go and Terraform
-	@$(MAKE) --no-print-directory modules unit flow
+	@$(MAKE) --no-print-directory modules unit simulation flow
 
 unit: ## Go tests of everything but test/, with the race detector
 	go test $(RACE) -timeout 8m $(UNIT)
+
+simulation: ## 1,000 random schedules of faults in simulated time (about a minute on 2 cores)
+	HEADWATER_SIM_RUNS=$(SIM_RUNS) go test -tags synctests -timeout 9m -run 'TestSimulation|TestFailureMode' ./processors/internal/stream
 
 flow: build ## the whole platform end to end, by terratest
 	go test $(FLOW) ./test/

@@ -1,0 +1,5 @@
+//go:build !synctests
+
+package stream
+
+const simulated = false
