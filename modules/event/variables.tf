@@ -234,7 +234,7 @@ variable "size" {
   # refine keeps what it has seen by partition number, in a state topic of the
   # size class standard: it refuses to start on an input that has more.
   validation {
-    condition = contains(["aggregates", "processed", "repartition"], var.domain) || try(
+    condition = local._tier != "raw" || try(
       var.platform.sizes[var.size].partitions <= var.platform.sizes["standard"].partitions, true
     )
     error_message = "size is \"${var.size}\", which has more partitions than standard. A raw event has at most those of standard: refine's state is partitioned like it. Use standard or a smaller class."
