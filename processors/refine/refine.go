@@ -85,7 +85,7 @@ func publish(tx *stream.Tx, in *stream.Input, e *event.Envelope, schemaID int, b
 	customer := e.Customer()
 	err := tx.Append(processed.CustomerEventTopic, []byte(customer), &processed.CustomerEvent{
 		ID: e.ID, Source: e.Source, Type: e.Type, Customer: customer,
-		AnonymousID: optional(e.AnonymousID), ImportID: optional(e.ImportID),
+		AnonymousID: optional(device(e)), ImportID: optional(e.ImportID),
 		Time: e.Time, ReceivedTime: received, OriginalTime: optionalTime(e.OriginalTime),
 		RevenueMicros: revenue,
 		SchemaID:      int32(schemaID), //nolint:gosec // the wire format has 32 bits for it
@@ -95,6 +95,16 @@ func publish(tx *stream.Tx, in *stream.Input, e *event.Envelope, schemaID int, b
 		return stream.DeadLetter(stream.RuleError, "%v", err)
 	}
 	return link(tx, e)
+}
+
+// device is the anonymous id, where it says more than the subject does. In a
+// customer event it equals the customer only where the sender named none: such
+// events go to whoever the anonymous id turns out to be, named ones never move.
+func device(e *event.Envelope) string {
+	if e.AnonymousID == e.Subject {
+		return ""
+	}
+	return e.AnonymousID
 }
 
 // link says who an anonymous id is. Of several links of an id in a transaction

@@ -287,6 +287,36 @@ func TestIdentityLink(t *testing.T) {
 	}
 }
 
+// Defends that a customer whom the sender names is never taken for an anonymous
+// id, and that nobody is linked to himself.
+func TestNamedCustomerIsNotAnonymous(t *testing.T) {
+	f := newFixture(t)
+	for i, c := range []struct{ subject, anonymous, want string }{
+		{"ann", "ann", ""}, {"ann", "anon-1", "anon-1"}, {"", "anon-1", "anon-1"}, {"ann", "", ""},
+	} {
+		e := order(strconv.Itoa(i))
+		e.Type, e.Subject, e.AnonymousID = customerIdentified, c.subject, c.anonymous
+		if v := f.feed(e, otherTopic, f.value(12, map[string]any{"plan": "p"}), streamtest.Day); !v.OK() {
+			t.Fatal(v)
+		}
+		links := 0
+		for _, o := range streamtest.Commit(t, f.d) {
+			var event processed.CustomerEvent
+			switch o.Topic {
+			case processed.IdentityLinkTopic:
+				links++
+			case processed.CustomerEventTopic:
+				if err := o.Decode(&event); err != nil || cmp.Diff(optional(c.want), event.AnonymousID) != "" {
+					t.Errorf("%+v: anonymous id %v, %v", c, event.AnonymousID, err)
+				}
+			}
+		}
+		if want := map[bool]int{true: 1}[c.subject != "" && c.want != ""]; links != want {
+			t.Errorf("%+v: %d links, want %d", c, links, want)
+		}
+	}
+}
+
 // Defends dedupe against any stream of ids, batching, abort and restart: each
 // (type, source, id) is written once.
 func TestEachIDIsWrittenOnce(t *testing.T) {

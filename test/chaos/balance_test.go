@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"headwater.internal/platform/schemas/aggregates"
+	"headwater.internal/platform/schemas/processed"
+	"headwater.internal/platform/schemas/repartition"
 )
 
 const (
@@ -55,9 +57,24 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// asides are the stages that take in what a processor reads beside its stream.
+var asides = map[string][]string{
+	"sessionize.identity": {processed.IdentityLinkTopic, repartition.SessionPieceTopic},
+	"aggregate.identity":  {processed.IdentityLinkTopic, repartition.CountChangeTopic},
+}
+
 // balanced says whether each stage has accounted for all that came to it.
 func (o *observer) balanced() bool {
 	totals := o.totals()
+	for stage, topics := range asides {
+		written := int64(0)
+		for _, topic := range topics {
+			written += o.records[topic]
+		}
+		if totals[stage].In < written {
+			return false
+		}
+	}
 	return totals["refine"].In >= o.rawRecords() &&
 		totals["sessionize"].In >= totals["refine"].Applied &&
 		totals["aggregate"].In >= totals["refine"].Applied

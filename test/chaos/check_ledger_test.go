@@ -5,6 +5,7 @@ import (
 
 	"headwater.internal/platform/schemas/aggregates"
 	"headwater.internal/platform/schemas/processed"
+	"headwater.internal/platform/schemas/repartition"
 )
 
 // checkLedger holds every line of the ledger against what one thread counts: in
@@ -26,6 +27,15 @@ func checkLedger(d *damage, m *model, o *observer) {
 			want[stage+"/"+line] = verdicts{in: n, applied: n}
 		}
 	}
+	for stage, topics := range asides {
+		for _, topic := range topics {
+			for line, n := range o.aside[topic] {
+				w := want[stage+"/"+line]
+				w.in, w.applied = w.in+n, w.applied+n
+				want[stage+"/"+line] = w
+			}
+		}
+	}
 	for key, line := range o.ledger {
 		w := want[key]
 		delete(want, key)
@@ -38,11 +48,17 @@ func checkLedger(d *damage, m *model, o *observer) {
 		d.add(unbalanced, "%s is missing: %+v", key, w)
 	}
 	totals := o.totals()
-	for stage, topic := range map[string]string{
-		"refine": processed.CustomerEventTopic, "sessionize": aggregates.SessionTopic, "aggregate": aggregates.EventCountTopic,
+	for stage, topics := range map[string][]string{
+		"refine":     {processed.CustomerEventTopic, processed.IdentityLinkTopic},
+		"sessionize": {aggregates.SessionTopic, repartition.SessionPieceTopic},
+		"aggregate":  {aggregates.EventCountTopic, repartition.CountChangeTopic},
 	} {
-		if out := totals[stage].Out; out != o.records[topic] {
-			d.add(unbalanced, "%s says %d out, %s has %d records", stage, out, topic, o.records[topic])
+		written := int64(0)
+		for _, topic := range topics {
+			written += o.records[topic]
+		}
+		if out := totals[stage].Out; out != written {
+			d.add(unbalanced, "%s says %d out, %q have %d records", stage, out, topics, written)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"headwater.internal/platform/internal/event"
+	"headwater.internal/platform/schemas/account"
 	"headwater.internal/platform/schemas/browsing"
 	"headwater.internal/platform/schemas/checkout"
 	"headwater.internal/platform/schemas/support"
@@ -40,8 +41,11 @@ func mix() []*kind {
 		{eventType: checkout.OrderPlacedType, topic: checkout.OrderPlacedTopic, weight: 8, body: func(n int, rng *rand.Rand) any {
 			return &checkout.OrderPlaced{OrderID: new(fmt.Sprintf("o-%d", n)), Total: float64(rng.IntN(50_000)) / 100}
 		}},
-		{eventType: support.TicketOpenedType, topic: support.TicketOpenedTopic, weight: 5, body: func(n int, _ *rand.Rand) any {
+		{eventType: support.TicketOpenedType, topic: support.TicketOpenedTopic, weight: 3, body: func(n int, _ *rand.Rand) any {
 			return &support.TicketOpened{TicketID: fmt.Sprintf("t-%d", n), Subject: "help", Channel: "email", Priority: "normal"}
+		}},
+		{eventType: account.CustomerIdentifiedType, topic: account.CustomerIdentifiedTopic, weight: 2, body: func(n int, _ *rand.Rand) any {
+			return &account.CustomerIdentified{Name: new(fmt.Sprintf("name-%d", n)), Traits: map[string]string{}}
 		}},
 	}
 }
@@ -118,13 +122,39 @@ func (g *generator) draw() sent {
 	s := sent{kind: k, n: g.n, envelope: event.Envelope{
 		ID: fmt.Sprintf("e-%d", g.n), Source: "chaos", Type: k.eventType, Time: g.when(who),
 	}}
-	if who%10 == 9 {
-		s.envelope.AnonymousID = fmt.Sprintf("visitor-%d", who)
-	} else {
+	switch {
+	case k.eventType == account.CustomerIdentifiedType:
+		s.envelope.AnonymousID, s.envelope.Subject = g.identified(who)
+	case who%10 >= visitorsFrom:
+		s.envelope.AnonymousID = visitor(who)
+	default:
 		s.envelope.Subject = fmt.Sprintf("customer-%d", who)
+		if g.rng.IntN(20) == 0 { // a customer whose device is known too
+			s.envelope.AnonymousID = visitor(who + visitorsFrom)
+		}
 	}
 	s.value = g.encode(k)
 	return s
+}
+
+// visitorsFrom is the last digit from which on a number is an anonymous id.
+const visitorsFrom = 7
+
+func visitor(who int) string { return fmt.Sprintf("visitor-%d", who) }
+
+// identified is who a visitor turned out to be: mostly always the same customer,
+// at times another one, or a visitor who may turn out to be somebody too, so that
+// links make chains and circles.
+func (g *generator) identified(who int) (anonymous, customer string) {
+	number := who/10*10 + visitorsFrom + g.rng.IntN(10-visitorsFrom)
+	switch g.rng.IntN(12) {
+	case 0:
+		return visitor(number), fmt.Sprintf("customer-%d", g.rng.IntN(customers/10)*10)
+	case 1:
+		return visitor(number), visitor(g.rng.IntN(20)*10 + visitorsFrom)
+	default:
+		return visitor(number), fmt.Sprintf("customer-%d", number/10*10)
+	}
 }
 
 func (g *generator) weighted() int {

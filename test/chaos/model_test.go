@@ -21,6 +21,7 @@ import (
 // accepted is an event that must be processed once.
 type accepted struct {
 	id, eventType, customer string
+	anonymous               bool // the customer is an anonymous id
 	at                      time.Time
 	revenue                 *int64
 	body                    string
@@ -40,13 +41,14 @@ type model struct {
 	accepted map[string]accepted
 	lanes    map[string][]string  // names in order, by customer and type
 	dead     map[string]string    // class by where the record stands
+	links    map[string]link      // by anonymous id: the one that counts
 	refine   map[string]*verdicts // by partition and minute of receipt
 }
 
 func modelOf(o *observer) (*model, error) {
 	m := &model{
 		accepted: make(map[string]accepted), lanes: make(map[string][]string),
-		dead: make(map[string]string), refine: make(map[string]*verdicts),
+		dead: make(map[string]string), links: make(map[string]link), refine: make(map[string]*verdicts),
 	}
 	for at, records := range o.raw {
 		seen := make(map[string]string) // content by id
@@ -95,7 +97,11 @@ func (m *model) accept(o *observer, r *kgo.Record, id string) error {
 	if err != nil {
 		return err
 	}
-	a := accepted{id: id, eventType: header(r, "ce_type"), customer: string(r.Key), at: at, body: string(r.Value[5:])}
+	a := accepted{
+		id: id, eventType: header(r, "ce_type"), customer: string(r.Key), at: at, body: string(r.Value[5:]),
+		anonymous: header(r, "ce_subject") == "",
+	}
+	m.note(a, header(r, "ce_anonymousid"))
 	if a.eventType == checkout.OrderPlacedType {
 		var order checkout.OrderPlaced
 		if err := o.decode(r.Value, &order); err != nil {
@@ -124,7 +130,7 @@ type session struct {
 func (m *model) sessions() map[string]session {
 	byCustomer := make(map[string][]accepted)
 	for _, a := range m.accepted {
-		byCustomer[a.customer] = append(byCustomer[a.customer], a)
+		byCustomer[m.owner(a)] = append(byCustomer[m.owner(a)], a)
 	}
 	all := make(map[string]session)
 	for customer, list := range byCustomer {
@@ -168,7 +174,8 @@ func (m *model) counts(partitionOf map[string]int32) map[string]count {
 	all := make(map[string]count)
 	met := make(map[string]bool)
 	for _, a := range m.accepted {
-		partition := partitionOf[a.customer]
+		customer := m.owner(a)
+		partition := partitionOf[customer]
 		for _, name := range []string{a.eventType, "*"} {
 			for _, window := range []aggregates.Window{
 				aggregates.WindowMinute, aggregates.WindowHour, aggregates.WindowDay, aggregates.WindowAllTime,
@@ -179,7 +186,7 @@ func (m *model) counts(partitionOf map[string]int32) map[string]count {
 				if a.revenue != nil {
 					c.Revenue += *a.revenue
 				}
-				if once := key + " " + a.customer; !met[once] {
+				if once := key + " " + customer; !met[once] {
 					met[once] = true
 					c.Customers++
 				}

@@ -13,6 +13,7 @@ import (
 	"headwater.internal/platform/internal/event"
 	"headwater.internal/platform/schemas/aggregates"
 	"headwater.internal/platform/schemas/processed"
+	"headwater.internal/platform/schemas/repartition"
 )
 
 // place is one partition of one topic.
@@ -34,6 +35,7 @@ type observer struct {
 	raw       map[place][]*kgo.Record
 	processed [][]processed.CustomerEvent // by partition
 	receipts  [][]time.Time               // of processed
+	aside     map[string]map[string]int64 // records of the inputs beside it: by topic, by partition and minute
 	misplaced int                         // processed records whose key is not their customer
 	dead      map[string]string           // class by where the original stands
 	deadTwice int
@@ -68,6 +70,7 @@ func (p *platform) observe() *observer {
 	p.t.Helper()
 	topics := []string{
 		processed.CustomerEventTopic, aggregates.SessionTopic, aggregates.EventCountTopic, deadLetterTopic, ledgerTopic,
+		processed.IdentityLinkTopic, repartition.SessionPieceTopic, repartition.CountChangeTopic,
 	}
 	for _, k := range mix() {
 		topics = append(topics, k.topic)
@@ -89,7 +92,8 @@ func (p *platform) observe() *observer {
 	}
 	return &observer{
 		p: p, client: client, admin: kadm.NewClient(client), registry: registry,
-		next: make(map[place]int64), raw: make(map[place][]*kgo.Record),
+		aside: make(map[string]map[string]int64),
+		next:  make(map[place]int64), raw: make(map[place][]*kgo.Record),
 		processed: make([][]processed.CustomerEvent, partitions), receipts: make([][]time.Time, partitions),
 		dead: make(map[string]string), ledger: make(map[string]ledgerLine), records: make(map[string]int64),
 		sessions: newHistory(func(s aggregates.Session) (int64, bool) { return s.Revision, s.State == aggregates.SessionStateFinal }),
@@ -164,6 +168,11 @@ func (o *observer) take(r *kgo.Record) error {
 		}
 		o.processed[r.Partition] = append(o.processed[r.Partition], e)
 		o.receipts[r.Partition] = append(o.receipts[r.Partition], r.Timestamp)
+	case processed.IdentityLinkTopic, repartition.SessionPieceTopic, repartition.CountChangeTopic:
+		if o.aside[r.Topic] == nil {
+			o.aside[r.Topic] = make(map[string]int64)
+		}
+		o.aside[r.Topic][minuteKey(r.Partition, r.Timestamp)]++
 	case aggregates.SessionTopic:
 		return takeVersion(o, o.sessions, r)
 	case aggregates.EventCountTopic:
@@ -233,7 +242,8 @@ func (o *observer) rawRecords() int64 {
 
 // String is what was read.
 func (o *observer) String() string {
-	return fmt.Sprintf("%d raw records, %d processed, %d dead letters, %d updates of %d sessions, %d of %d counts, %d of the ledger",
-		o.rawRecords(), o.records[processed.CustomerEventTopic], o.records[deadLetterTopic],
+	return fmt.Sprintf("%d raw records, %d processed, %d links that moved %d pieces of sessions and %d counts, %d dead letters, %d updates of %d sessions, %d of %d counts, %d of the ledger",
+		o.rawRecords(), o.records[processed.CustomerEventTopic], o.records[processed.IdentityLinkTopic],
+		o.records[repartition.SessionPieceTopic], o.records[repartition.CountChangeTopic], o.records[deadLetterTopic],
 		o.records[aggregates.SessionTopic], len(o.sessions.live()), o.records[aggregates.EventCountTopic], len(o.counts.live()), o.records[ledgerTopic])
 }
