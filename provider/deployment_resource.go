@@ -110,7 +110,7 @@ func (r *deploymentResource) Schema(ctx context.Context, _ resource.SchemaReques
 				Default:             stringdefault.StaticString(""),
 			},
 			"state": schema.StringAttribute{
-				MarkdownDescription: "`running` when all tasks are ready. `not running` shows as drift, and the next apply waits for them again.",
+				MarkdownDescription: "`running` when all tasks are ready, or when an operator has paused the deployment (`headwater pause`), which is no drift and which no apply ends. `not running` shows as drift, and the next apply waits for them again.",
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},

@@ -29,6 +29,8 @@ type commands struct {
 	Clean       cleanCommand       `cmd:"" group:"platform" help:"Remove the data of the local platform, which must be down."`
 	Status      statusCommand      `cmd:"" group:"platform" help:"Show addresses, tasks, topics and latency."`
 	Topology    topologyCommand    `cmd:"" group:"platform" help:"Show what the processors read, write and keep, as text or as a picture."`
+	Pause       pauseCommand       `cmd:"" group:"platform" help:"Drain a processor's tasks and start none until resume."`
+	Resume      resumeCommand      `cmd:"" group:"platform" help:"Start the tasks of a paused processor again."`
 	Plan        planCommand        `cmd:"" group:"platform" help:"Show what up would change, changing nothing."`
 	Terraform   terraformCommand   `cmd:"" group:"platform" passthrough:"" help:"Run the terraform that this repository asks for."`
 	Env         envCommand         `cmd:"" group:"platform" help:"Print the variables that terraform needs to apply environments/local."`

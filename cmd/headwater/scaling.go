@@ -19,6 +19,9 @@ func printScaling(w io.Writer, deployments []deploymentStatus) {
 			headed = true
 		}
 		utilization, why := "-", "not measured yet"
+		if d.Paused {
+			why = d.idle()
+		}
 		if s := d.Scaling; s != nil {
 			if !s.At.IsZero() {
 				utilization, why = fmt.Sprintf("%.0f%% of %.0f%%", 100*s.Utilization, 100*s.TargetUtilization), s.Reason

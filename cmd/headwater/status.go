@@ -57,6 +57,7 @@ type status struct {
 type deploymentStatus struct {
 	Name      string                `json:"name"`
 	Desired   int                   `json:"desired"`
+	Paused    bool                  `json:"paused"` // no task runs until headwater resume
 	Tasks     []supervisor.Task     `json:"tasks"`
 	Autoscale *supervisor.Autoscale `json:"autoscale,omitempty"`
 	Scaling   *supervisor.Scaling   `json:"scaling,omitempty"`
@@ -94,7 +95,7 @@ func readStatus(ctx context.Context, place local.Place, secrets local.Secrets) (
 		return s, err
 	}
 	for _, d := range list {
-		s.Deployments = append(s.Deployments, deploymentStatus{d.Name, d.Tasks, d.TasksStatus, d.Autoscale, d.Scaling})
+		s.Deployments = append(s.Deployments, deploymentStatus{d.Name, d.Tasks, d.Paused, d.TasksStatus, d.Autoscale, d.Scaling})
 	}
 	m := measure(ctx, list)
 	s.Latency, s.Events = m.latency.latency(), m.events
@@ -130,7 +131,7 @@ func (s status) print() error {
 	fmt.Fprintln(w, "DEPLOYMENT\tTASK\tSTATE\tPID\tRESTARTS\tSINCE")
 	for _, d := range s.Deployments {
 		if len(d.Tasks) == 0 {
-			fmt.Fprintf(w, "%s\t-\tno tasks\t\t\t\n", d.Name)
+			fmt.Fprintf(w, "%s\t-\t%s\t\t\t\n", d.Name, d.idle())
 		}
 		for _, t := range d.Tasks {
 			fmt.Fprintf(w, "%s\t%d of %d\t%s\t%d\t%d\t%s\n", d.Name, t.Ordinal, d.Desired, t.State, t.PID, t.Restarts,

@@ -112,11 +112,12 @@ func (a *autoscaler) run(ctx context.Context) {
 	}
 }
 
-// round looks at each autoscaled deployment once.
+// round looks at each autoscaled deployment once. One that is paused begins to be
+// measured anew when it goes on: its backlog says nothing of its tasks.
 func (a *autoscaler) round(ctx context.Context) {
 	known := map[string]bool{}
 	for _, d := range a.supervisor.List() {
-		if d.Autoscale != nil {
+		if d.Autoscale != nil && !d.Paused {
 			known[d.Name] = true
 			a.scale(ctx, d)
 		}

@@ -49,6 +49,23 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 	return c.call(ctx, http.MethodDelete, path(name), nil, nil)
 }
 
+// Pause drains the tasks of a deployment and keeps it without any until Resume.
+// It returns at once; [Client.WaitSettled] waits until the last is gone. The error
+// is [ErrUnknown] when there is none of that name.
+func (c *Client) Pause(ctx context.Context, name string) (Status, error) {
+	var s Status
+	err := c.call(ctx, http.MethodPost, path(name)+"/pause", nil, &s)
+	return s, err
+}
+
+// Resume starts the tasks of a paused deployment again and returns at once. The
+// error is [ErrUnknown] when there is none of that name.
+func (c *Client) Resume(ctx context.Context, name string) (Status, error) {
+	var s Status
+	err := c.call(ctx, http.MethodPost, path(name)+"/resume", nil, &s)
+	return s, err
+}
+
 // Log returns the last lines that a task wrote.
 func (c *Client) Log(ctx context.Context, name string, ordinal, lines int) (string, error) {
 	var text string

@@ -97,10 +97,10 @@ func (c *controller) stopping() bool {
 // scale starts missing tasks and drains those of the highest ordinals.
 func (c *controller) scale() {
 	c.mu.Lock()
-	for len(c.tasks) < c.wish.Tasks {
+	for len(c.tasks) < c.wish.running() {
 		c.tasks = append(c.tasks, startTask(c.wish, len(c.tasks), c.config))
 	}
-	excess := c.tasks[c.wish.Tasks:]
+	excess := c.tasks[c.wish.running():]
 	c.mu.Unlock()
 	if len(excess) == 0 {
 		return

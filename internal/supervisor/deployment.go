@@ -27,6 +27,7 @@ type Deployment struct {
 	SecretEnvironment map[string]string `json:"secret_environment"` // variable -> key in the secret store
 	Port              int               `json:"port"`               // where the program listens for its users; 0 for none
 	Revision          string            `json:"revision"`           // changes when the program did
+	Paused            bool              `json:"paused,omitempty"`   // no task runs; only [Supervisor.Pause] and [Supervisor.Resume] change it
 }
 
 // MaxTasks bounds a deployment, so that a slip of the pen does not fork a
@@ -72,7 +73,7 @@ func (d Deployment) Validate() error {
 // replaced to get from one to the other: all but the number of tasks and who
 // sets it.
 func (d Deployment) fingerprint() string {
-	d.Tasks, d.Autoscale = 0, nil
+	d.Tasks, d.Autoscale, d.Paused = 0, nil, false
 	text, err := json.Marshal(d) // maps marshal in key order
 	if err != nil {
 		return err.Error() // not reachable: strings and ints
@@ -113,10 +114,22 @@ type Status struct {
 	Scaling     *Scaling `json:"scaling,omitempty"` // of an autoscaled deployment, once it was measured
 }
 
+// running is how many tasks are to run now.
+func (d Deployment) running() int {
+	if d.Paused {
+		return 0
+	}
+	return d.Tasks
+}
+
 // Settled reports whether every task wished for runs the deployment as it is
 // now, and no other does. While a deployment is autoscaled tasks come and go;
-// then the fewest it may have must run, and none that is old.
+// then the fewest it may have must run, and none that is old. One that is paused
+// is settled once its last task is gone.
 func (s Status) Settled() bool {
+	if s.Paused {
+		return len(s.TasksStatus) == 0
+	}
 	running := 0
 	for _, t := range s.TasksStatus {
 		if !t.Current {

@@ -6,7 +6,7 @@ var (
 	tasksDesc = prometheus.NewDesc("headwater_supervisor_tasks",
 		"Tasks of a deployment by state.", []string{"deployment", "state"}, nil)
 	wishedDesc = prometheus.NewDesc("headwater_supervisor_tasks_desired",
-		"Tasks wished for.", []string{"deployment"}, nil)
+		"Tasks wished for; none while paused.", []string{"deployment"}, nil)
 	requiredDesc = prometheus.NewDesc("headwater_capacity_required",
 		"Capacity that the load needs, in records per second: input rate / target utilization + backlog / catch-up time.", []string{"deployment"}, nil)
 	ratioDesc = prometheus.NewDesc("headwater_capacity_ratio",
@@ -41,7 +41,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		for _, state := range []State{Starting, Running, Backoff, Draining, Stopped} {
 			ch <- prometheus.MustNewConstMetric(tasksDesc, prometheus.GaugeValue, float64(count[state]), d.Name, string(state))
 		}
-		ch <- prometheus.MustNewConstMetric(wishedDesc, prometheus.GaugeValue, float64(d.Tasks), d.Name)
+		ch <- prometheus.MustNewConstMetric(wishedDesc, prometheus.GaugeValue, float64(d.running()), d.Name)
 		if d.Scaling != nil {
 			collectScaling(ch, d.Name, *d.Scaling)
 		}

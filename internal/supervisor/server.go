@@ -21,6 +21,8 @@ func (s *Supervisor) Handler(token string, platform any) http.Handler {
 	api.HandleFunc("GET /v1/deployments/{name}", s.serveGet)
 	api.HandleFunc("PUT /v1/deployments/{name}", s.servePut)
 	api.HandleFunc("DELETE /v1/deployments/{name}", s.serveDelete)
+	api.HandleFunc("POST /v1/deployments/{name}/pause", s.serveSwitch(s.Pause))
+	api.HandleFunc("POST /v1/deployments/{name}/resume", s.serveSwitch(s.Resume))
 	api.HandleFunc("GET /v1/deployments/{name}/tasks/{ordinal}/log", s.serveLog)
 
 	mux := http.NewServeMux()
@@ -81,6 +83,22 @@ func (s *Supervisor) serveDelete(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusInternalServerError, err)
 	default:
 		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// serveSwitch serves what pauses a deployment or lets it go on.
+func (s *Supervisor) serveSwitch(change func(name string) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch err := change(r.PathValue("name")); {
+		case errors.Is(err, errClosed):
+			refuse(w, http.StatusServiceUnavailable, err)
+		case errors.Is(err, ErrUnknown):
+			refuse(w, http.StatusNotFound, err)
+		case err != nil:
+			refuse(w, http.StatusInternalServerError, err)
+		default:
+			s.serveGet(w, r)
+		}
 	}
 }
 

@@ -148,7 +148,7 @@ func (c *Config) environment(d Deployment, ordinal int) (map[string]string, erro
 
 // Apply makes d the wish for its name and returns at once; the tasks follow.
 // A deployment that is and stays autoscaled keeps as many tasks as it has, within
-// the new bounds. The error is that of Validate, or that d could not be
+// the new bounds, and one that is paused stays so, whatever d says. The error is that of Validate, or that d could not be
 // remembered.
 func (s *Supervisor) Apply(d Deployment) error {
 	if err := d.Validate(); err != nil {
@@ -159,8 +159,10 @@ func (s *Supervisor) Apply(d Deployment) error {
 	if s.closed {
 		return errClosed
 	}
+	c := s.deployments[d.Name]
+	d.Paused = c != nil && c.wished().Paused
 	if d.Autoscale != nil {
-		if c := s.deployments[d.Name]; c != nil && c.wished().Autoscale != nil {
+		if c != nil && c.wished().Autoscale != nil {
 			d.Tasks = c.wished().Tasks
 		}
 		d.Tasks = d.Autoscale.clamp(d.Tasks)
@@ -168,11 +170,39 @@ func (s *Supervisor) Apply(d Deployment) error {
 	if err := s.save(d.Name, &d); err != nil {
 		return err
 	}
-	if c := s.deployments[d.Name]; c != nil {
+	if c != nil {
 		c.apply(d)
 		return nil
 	}
 	s.deployments[d.Name] = newController(d, &s.config)
+	return nil
+}
+
+// Pause drains the tasks of a deployment and starts none until [Supervisor.Resume],
+// over restarts of the supervisor and new wishes too. It returns at once. The
+// error is [ErrUnknown] when there is none of that name.
+func (s *Supervisor) Pause(name string) error { return s.setPaused(name, true) }
+
+// Resume starts the tasks of a paused deployment again, as many as it had. It
+// returns at once. The error is [ErrUnknown] when there is none of that name.
+func (s *Supervisor) Resume(name string) error { return s.setPaused(name, false) }
+
+func (s *Supervisor) setPaused(name string, paused bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.deployments[name]
+	switch {
+	case s.closed:
+		return errClosed
+	case c == nil:
+		return fmt.Errorf("pause or resume deployment %s: %w", name, ErrUnknown)
+	}
+	d := c.wished()
+	d.Paused = paused
+	if err := s.save(name, &d); err != nil {
+		return err
+	}
+	c.apply(d)
 	return nil
 }
 
@@ -185,7 +215,7 @@ func (s *Supervisor) setTasks(name string, tasks int) error {
 		return nil
 	}
 	d := c.wished()
-	if d.Autoscale == nil || d.Autoscale.clamp(tasks) != tasks {
+	if d.Autoscale == nil || d.Paused || d.Autoscale.clamp(tasks) != tasks {
 		return nil // changed since it was measured
 	}
 	d.Tasks = tasks
