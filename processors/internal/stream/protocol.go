@@ -149,9 +149,10 @@ func (m *membership) watch(ctx context.Context, client *kgo.Client) {
 // leave tells the group that the noted members are gone, for good or for a while.
 func (m *membership) leave(ctx context.Context, client *kgo.Client, epoch int32) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	noted := slices.Clone(m.noted)
+	m.mu.Unlock()
 	var errs []error
-	for _, id := range m.noted {
+	for _, id := range noted {
 		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 		req.Group, req.MemberID, req.InstanceID, req.MemberEpoch = m.group, id, &m.instance, epoch
 		resp, err := req.RequestWith(ctx, client)
@@ -163,6 +164,8 @@ func (m *membership) leave(ctx context.Context, client *kgo.Client, epoch int32)
 		}
 	}
 	if len(errs) == 0 && epoch == leaveForGood {
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		m.noted = nil
 		_ = m.disk.Remove(m.path) // at worst it names a member that nobody knows
 	}

@@ -34,6 +34,7 @@ type world struct {
 	tb      testing.TB
 	rng     *rand.Rand
 	unsafe  bool
+	assigns protocol
 	network kfake.VirtualNetwork
 	cluster *kfake.Cluster
 	cfg     kafka.Config
@@ -96,6 +97,8 @@ type crashPoint struct {
 func newWorld(tb testing.TB, seed uint64, unsafe bool) *world {
 	tb.Helper()
 	w := &world{tb: tb, rng: rand.New(rand.NewPCG(seed, 1)), unsafe: unsafe, log: &simLog{begun: time.Now()}, ids: make(map[string]int)}
+	w.assigns = []protocol{classicProtocol, consumerProtocol}[w.rng.IntN(2)]
+	w.log.say("protocol %s", w.assigns)
 	var topics []string
 	for i, sink := range simSpec.Writes {
 		topics = append(topics, sink.Topic)
@@ -108,7 +111,9 @@ func newWorld(tb testing.TB, seed uint64, unsafe bool) *world {
 	}
 	var err error
 	w.cluster, err = kfake.NewCluster(kfake.Ports(ports...), kfake.ListenFn(w.network.Listen), kfake.SeedTopics(simPartitions, topics...),
-		kfake.GroupMinSessionTimeout(time.Second))
+		kfake.GroupMinSessionTimeout(time.Second), kfake.BrokerConfigs(map[string]string{
+			"group.consumer.session.timeout.ms": "3000", "group.consumer.heartbeat.interval.ms": "1000",
+		}))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -156,7 +161,7 @@ func (w *world) boot(h *host) {
 		patience: newPatience(0), log: log,
 	}
 	env := environment{
-		task: strconv.Itoa(h.number), stateDir: "/state", limits: w.limits, disk: p.disk, unsafe: w.unsafe,
+		task: strconv.Itoa(h.number), stateDir: "/state", limits: w.limits, disk: p.disk, unsafe: w.unsafe, protocol: w.assigns,
 		logger: kslog.New(slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelWarn})).With("task", h.number)),
 	}
 	cfg := w.cfg
