@@ -30,8 +30,8 @@ type options struct {
 	Start    int           `default:"12000" help:"Rate to begin the search for the highest sustained one with."`
 	Rates    []int         `default:"2315,23150" help:"Events per second to measure latency at: the case study's mean and ten times that."`
 
-	PeerWarmUp  int    `default:"500000" help:"Events that sessionize and Kafka Streams warm up with."`
-	PeerEvents  int    `default:"400000" help:"Events that they are measured with, after that."`
+	PeerWarmUp  int    `default:"300000" help:"Events that sessionize and Kafka Streams warm up with."`
+	PeerEvents  int    `default:"200000" help:"Events that they are measured with, after that."`
 	PeerThreads int    `default:"1" help:"Stream threads of Kafka Streams."`
 	PeerJava    string `default:"-XX:+UseSerialGC -Xms256m -Xmx256m" help:"Flags of its Java."`
 
@@ -130,7 +130,7 @@ func (o *options) sections(p *platform, g *generator, r *report) []section {
 			r.Alone, err = measureAlone(ctx, p, g, o)
 			return err
 		}},
-		{"Kafka Streams", []string{"peer"}, 15 * time.Minute, func(ctx context.Context) (err error) {
+		{"Kafka Streams", []string{"peer"}, 25 * time.Minute, func(ctx context.Context) (err error) {
 			r.Peer, err = measurePeer(ctx, p, g, o)
 			return err
 		}},

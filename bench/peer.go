@@ -190,13 +190,14 @@ type passage struct {
 
 // passed waits until the program has committed at least n records.
 func (p *platform) passed(ctx context.Context, s subject, r *running, n float64) (passage, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Minute)
 	defer cancel()
-	for {
-		count, err := p.committed(ctx, s.group, s.inputs)
+	for count := 0.0; ; {
+		now, err := p.committed(ctx, s.group, s.inputs)
 		if err != nil {
-			return passage{}, err
+			return passage{}, fmt.Errorf("wait for %s to commit %.0f records: it has %.0f: %w", s.name, n, count, err)
 		}
+		count = now
 		cpu, err := cpuTime(r.cmd.Process.Pid)
 		if err != nil {
 			return passage{}, fmt.Errorf("%s ended too soon: %w", s.name, err)
