@@ -8,7 +8,9 @@ package event
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -145,6 +147,9 @@ func ParseHeaders(list []kgo.RecordHeader) (Envelope, error) {
 		if list[i].Key == HeaderSpecVersion {
 			version = string(list[i].Value)
 			continue
+		}
+		if !utf8.Valid(list[i].Value) && strings.HasPrefix(list[i].Key, "ce_") {
+			return Envelope{}, &AttributeError{list[i].Key, "is not UTF-8"}
 		}
 		if err := e.set(list[i].Key, list[i].Value); err != nil {
 			return Envelope{}, err

@@ -49,6 +49,9 @@ func (r *rule) Apply(tx *stream.Tx, in *stream.Input) stream.Verdict {
 	if err != nil {
 		return stream.DeadLetter(stream.BadSchemaID, "%v", err)
 	}
+	if err := schema.CheckText(body); err != nil {
+		return stream.DeadLetter(stream.BadPayload, "%v", err)
+	}
 	if verdict := r.first(tx, &e, body, in.Received); !verdict.OK() {
 		return verdict
 	}

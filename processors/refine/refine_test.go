@@ -141,6 +141,14 @@ func TestDeadLetterClasses(t *testing.T) {
 		"left over": {stream.BadPayload, func(f *fixture) stream.Verdict {
 			return f.feed(order("1"), orderTopic, append(good(f), 0), streamtest.Day)
 		}},
+		"text that is no UTF-8": {stream.BadPayload, func(f *fixture) stream.Verdict {
+			return f.feed(order("1"), orderTopic, f.value(11, map[string]any{"order_id": "o", "total": nil, "note": "caf\xe9"}), streamtest.Day)
+		}},
+		"a customer that is no UTF-8": {stream.BadEnvelope, func(f *fixture) stream.Verdict {
+			e := order("1")
+			e.Subject = "caf\xe9"
+			return f.feed(e, orderTopic, good(f), streamtest.Day)
+		}},
 		"revenue that is no number": {stream.BadPayload, func(f *fixture) stream.Verdict {
 			return f.feed(order("1"), orderTopic, f.value(11, map[string]any{"order_id": "o", "total": math.NaN(), "note": ""}), streamtest.Day)
 		}},
