@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -42,6 +43,8 @@ type halt struct {
 // them, /readyz reads them.
 type halts struct {
 	metrics *metrics
+
+	full atomic.Bool // so is the disk under the state
 
 	mu   sync.Mutex
 	list map[topicPartition]*halt
@@ -113,6 +116,9 @@ func (h *halts) stopped() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var lines []string
+	if h.full.Load() {
+		lines = append(lines, "the disk under the state is full: make space, then it goes on by itself")
+	}
 	for tp, one := range h.list {
 		if one.retry == nil {
 			lines = append(lines, fmt.Sprintf("%s/%d is stopped (%s): %s", tp.topic, tp.partition, one.reason, one.detail))

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -97,6 +98,7 @@ type platform struct {
 	dir        string
 	partitions int
 	protocol   protocol
+	disk       vfs.FS // under the tasks' state; nil for the machine's
 }
 
 func startPlatform(tb testing.TB, spec Spec, partitions int, inputs ...string) *platform {
@@ -171,7 +173,7 @@ func (p *platform) start(spec Spec, rule Rule, number int, adjust func(*task)) *
 		p.tb.Fatal(err)
 	}
 	deps := dependencies{lookups: lookups, codecs: c, metrics: newMetrics(spec.Name), patience: newPatience(0), log: log}
-	env := environment{task: strconv.Itoa(number), stateDir: filepath.Join(p.dir, spec.Name), limits: limits, protocol: p.protocol}
+	env := environment{task: strconv.Itoa(number), stateDir: filepath.Join(p.dir, spec.Name), limits: limits, protocol: p.protocol, disk: p.disk}
 	t, err := newTask(ctx, p.cluster.Config, spec, rule, limits, env, deps)
 	if err != nil {
 		p.tb.Fatal(err)

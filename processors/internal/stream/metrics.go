@@ -46,6 +46,7 @@ type metrics struct {
 	restoreLeft  prometheus.Gauge
 	restoreTime  prometheus.Histogram
 	parked       prometheus.Counter
+	diskFull     prometheus.Gauge
 	held         *prometheus.GaugeVec   // reason
 	holds        *prometheus.CounterVec // reason
 	stopped      *prometheus.GaugeVec   // reason, topic, partition
@@ -78,6 +79,7 @@ func newMetrics(stage string) *metrics {
 	m.restoreLeft = m.gauge("restore_remaining_records", "Changelog offsets that restores under way still have to replay.")
 	m.restoreTime = m.histogram("restore_latency_seconds", "How long a restore took.", latencyBuckets)
 	m.parked = m.counter("parked_timers_total", "Timers that were set aside because the rule failed on them.")
+	m.diskFull = m.gauge("disk_full", "1 while the disk under the state is full and the task waits for space.")
 	m.held = m.gaugeVec("held_partitions", "Partitions of inputs that wait for something and go on by themselves.", "reason")
 	m.holds = m.counterVec("holds_total", "How often a partition of an input had to wait.", "reason")
 	m.stopped = m.gaugeVec("stopped", "1 for each partition of an input that stands still until an operator acts.", "reason", "topic", "partition")

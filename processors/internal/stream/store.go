@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -32,8 +33,11 @@ const (
 // position of the changelog, and that position with it.
 type store struct {
 	db    *pebble.DB
+	fs    vfs.FS
 	dir   string
 	local localMeta
+
+	corrupt atomic.Bool // close drops the directory, since it cannot be read
 }
 
 // blockCache is shared by all stores of the process: partitions differ in what
@@ -72,7 +76,11 @@ func parseLocalMeta(b []byte) (localMeta, bool) {
 // openStore opens or makes the directory. A directory that Pebble finds corrupt
 // or that another format wrote is an error with [errUnusable] in its chain.
 func openStore(fs vfs.FS, dir string) (*store, error) {
+	s := &store{fs: fs, dir: dir}
 	opts := &pebble.Options{
+		// Its default ends the process.
+		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) { s.corrupt.Store(true) }},
+
 		FS:                 fs,
 		FormatMajorVersion: pebble.FormatValueSeparation,
 		MemTableSize:       memTableBytes,
@@ -90,7 +98,7 @@ func openStore(fs vfs.FS, dir string) (*store, error) {
 		}
 		return nil, fmt.Errorf("open state %s: %w", dir, err)
 	}
-	s := &store{db: db, dir: dir}
+	s.db = db
 	value, err := s.get(localMetaKey)
 	switch {
 	case err != nil:
@@ -114,6 +122,11 @@ func (s *store) close() error {
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close state %s: %w", s.dir, err)
 	}
+	if s.corrupt.Load() {
+		if err := s.fs.RemoveAll(s.dir); err != nil {
+			return fmt.Errorf("drop damaged state: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -124,7 +137,7 @@ func (s *store) get(key []byte) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read state %s: %w", s.dir, err)
+		return nil, fmt.Errorf("read state %s: %w", s.dir, s.noticeCorruption(err))
 	}
 	own := make([]byte, len(value))
 	copy(own, value)

@@ -99,7 +99,7 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 	}
 	waker, _ := rule.(Waker)
 	r := &restorer{
-		cfg: cfg, admin: t.admin, spec: spec, waker: waker, rule: rule, disk: cmp.Or(env.disk, vfs.Default), dir: env.stateDir, task: env.task, metrics: t.metrics, log: t.log,
+		cfg: cfg, admin: t.admin, spec: spec, waker: waker, rule: rule, disk: waitingDisk(cmp.Or(env.disk, vfs.Default), env.stateDir, t.halts, t.log), dir: env.stateDir, task: env.task, metrics: t.metrics, log: t.log,
 	}
 	t.group.restore = r.restore
 	return t, nil
@@ -121,7 +121,9 @@ func (t *task) run(ctx context.Context) error {
 	// Left to the first record it would come too late: restoring waits for it.
 	_, _, err := t.client.ProducerID(ctx)
 	if err == nil {
-		err = t.loop(ctx)
+		if err = t.checkBrokers(ctx); err == nil {
+			err = t.loop(ctx)
+		}
 	} else if ctx.Err() == nil {
 		err = fmt.Errorf("take transactional id %s: %w", instanceID(t.spec.Name, t.number), err)
 	} else {
@@ -139,6 +141,9 @@ func (t *task) loop(ctx context.Context) error {
 			return err
 		}
 		t.release()
+		if err := t.checkDisk(ctx); err != nil {
+			return err
+		}
 		again, err := t.step(ctx)
 		if err != nil {
 			return err
