@@ -23,7 +23,7 @@ func (t *task) checkBrokers(ctx context.Context) error {
 		err = kerr.ErrorForCode(response.ErrorCode)
 	}
 	if ctx.Err() != nil {
-		return nil // told to stop
+		return nil //nolint:nilerr // told to stop
 	}
 	if err != nil {
 		return fmt.Errorf("read the features of the brokers: %w", err)
