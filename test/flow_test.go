@@ -50,6 +50,7 @@ func TestFollowOneEvent(t *testing.T) {
 	waitFor(t, time.Minute, "every processor to run", p.allRunning)
 
 	t.Run("an order becomes a session and a count", func(t *testing.T) { orderBecomesSession(t, p) })
+	t.Run("a visitor turns out to be a customer", func(t *testing.T) { visitorBecomesCustomer(t, p) })
 	t.Run("a team adds an event", func(t *testing.T) { teamAddsEvent(ctx, t, p, opts) })
 	t.Run("a schema evolves, compatibly only", func(t *testing.T) { schemaEvolves(ctx, t, p, opts) })
 	t.Run("wrong files are refused at plan", func(t *testing.T) { wrongFilesRefused(ctx, t, p, opts) })
@@ -79,6 +80,36 @@ func orderBecomesSession(t *testing.T, p *platform) {
 	if counts.Events != 1 || counts.UniqueCustomers != 1 || counts.RevenueMicros != 12_500_000 {
 		t.Errorf("counts %+v, expected one order of one customer for 12.5", counts)
 	}
+}
+
+// visitorBecomesCustomer: what the visitor did is one session of the customer,
+// and nothing is left under the anonymous id; so are later visits.
+func visitorBecomesCustomer(t *testing.T, p *platform) {
+	view := func() { p.run("send", "browsing.page_viewed", "--anonymous-id", "flow-visitor", "--data", "{}") }
+	owned := func(by string, views int64) func() bool {
+		return func() bool {
+			views := views
+			for _, s := range p.sessions("flow-") {
+				switch s.Customer {
+				case by:
+					views -= s.PageViews
+				case "flow-visitor", "flow-eve":
+					return false
+				}
+			}
+			return views == 0
+		}
+	}
+	view()
+	waitFor(t, time.Minute, "the visitor's session", owned("flow-visitor", 1))
+	p.run("send", "account.customer_identified", "--customer", "flow-eve", "--anonymous-id", "flow-visitor", "--data", "{}")
+	waitFor(t, time.Minute, "the visitor's session to be the customer's", owned("flow-eve", 1))
+	view()
+	waitFor(t, time.Minute, "a later visit to be the customer's", owned("flow-eve", 2))
+	waitFor(t, time.Minute, "one customer to be counted", func() bool {
+		viewed := p.allTime()["browsing.page_viewed"]
+		return viewed.Events == 2 && viewed.UniqueCustomers == 1
+	})
 }
 
 const giftSent = `{"type":"record","name":"GiftSent","namespace":"checkout","doc":"A customer sent a gift card.","fields":[
