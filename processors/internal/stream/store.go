@@ -36,6 +36,7 @@ type store struct {
 	fs    vfs.FS
 	dir   string
 	local localMeta
+	known known
 
 	corrupt atomic.Bool // close drops the directory, since it cannot be read
 }
@@ -132,6 +133,9 @@ func (s *store) close() error {
 
 // get returns a copy of the value, nil when the key is absent.
 func (s *store) get(key []byte) ([]byte, error) {
+	if s.known.lacks(key) {
+		return nil, nil
+	}
 	value, closer, err := s.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
@@ -150,10 +154,16 @@ func (s *store) commit(b *pebble.Batch, meta localMeta) error {
 	if err := b.Set(localMetaKey, meta.encode(), nil); err != nil {
 		return fmt.Errorf("write state %s: %w", s.dir, err)
 	}
+	if err := s.known.note(b); err != nil {
+		return fmt.Errorf("write state %s: %w", s.dir, err)
+	}
 	if err := b.Commit(pebble.NoSync); err != nil {
 		return fmt.Errorf("write state %s: %w", s.dir, err)
 	}
 	s.local = meta
+	if err := s.known.step(s.db); err != nil {
+		return fmt.Errorf("read state %s: %w", s.dir, s.noticeCorruption(err))
+	}
 	return nil
 }
 
