@@ -33,7 +33,7 @@ func readStages(ctx context.Context, place local.Place, secrets local.Secrets) (
 	for key, value := range lines {
 		name, _, _ := strings.Cut(key, "/")
 		var line stage
-		if name == "import" || json.Unmarshal(value, &line) != nil {
+		if name == "import" || name == "operator" || json.Unmarshal(value, &line) != nil {
 			continue
 		}
 		sum := stages[name]

@@ -41,6 +41,7 @@ Classes:
   unknown_type    the catalogue does not know the event type
   id_collision    another event with this id and other content came before
   rule_error      the processor's rule refused it
+  skipped         an operator took it off the processor with headwater skip
 
 Examples:
   headwater dead-letters list --class unknown_schema --since 24h

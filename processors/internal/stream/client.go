@@ -47,12 +47,7 @@ func (t *task) options(logger kgo.Logger) []kgo.Opt {
 		// batch per partition, not one for each few milliseconds. Full ones go out.
 		kgo.ProducerLinger(lingerUntilCommit),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
-		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
-			if topic == DeadLetterTopic {
-				return maxDeadLetterBytes
-			}
-			return maxRecordBytes
-		}),
+		kgo.ProducerBatchMaxBytesFn(batchBytes),
 		kgo.BrokerMaxWriteBytes(100 << 20),
 
 		kgo.MetadataMinAge(50 * time.Millisecond),
@@ -64,6 +59,14 @@ func (t *task) options(logger kgo.Logger) []kgo.Opt {
 		opts = append(opts, kgo.WithLogger(logger))
 	}
 	return opts
+}
+
+// batchBytes bounds a batch of the topic.
+func batchBytes(topic string) int32 {
+	if topic == DeadLetterTopic {
+		return maxDeadLetterBytes
+	}
+	return maxRecordBytes
 }
 
 // partitioner puts a record where it says, or else where the hash of its key

@@ -110,7 +110,7 @@ func help(spec Spec, s *Settings) string {
 		fmt.Fprintf(&b, "  %s\n", w.Topic)
 	}
 	fmt.Fprintf(&b, "  %s\n  %s\n  %s (state, format %d)\n", DeadLetterTopic, LedgerTopic, spec.State.Topic, spec.State.Version)
-	b.WriteString("\nIt describes itself in JSON with --describe.\nIt is configured by its environment:\n")
+	b.WriteString("\nIt describes itself in JSON with --describe, and does what headwater reset and headwater skip ask with --reset and --skip.\nIt is configured by its environment:\n")
 	l := DefaultLimits()
 	s.docs = append(s.docs,
 		settingDoc{envCommit, fmt.Sprintf("%v to %v, by the rate", l.CommitInterval, l.LongestInterval), "how long a transaction stays open"},

@@ -180,23 +180,25 @@ func (t *task) fetchFailed(topic string, number int32, err error) {
 func (t *task) outOfRange(tp topicPartition, at int64) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	bounds := "its log could not be asked for what it has"
+	bounds, last := "its log could not be asked for what it has", "LAST"
 	starts, err := t.admin.ListStartOffsets(ctx, tp.topic)
 	ends, endErr := t.admin.ListEndOffsets(ctx, tp.topic)
 	if start, ok := starts.Lookup(tp.topic, tp.partition); err == nil && endErr == nil && ok {
 		end, _ := ends.Lookup(tp.topic, tp.partition)
 		bounds = fmt.Sprintf("its log has %d to %d", start.Offset, end.Offset-1)
 		if missing := start.Offset - at; missing > 0 {
+			last = strconv.FormatInt(start.Offset-1, 10)
 			bounds += fmt.Sprintf(", so %d offsets were deleted before %s took them", missing, t.spec.Name)
 		}
 	}
-	return fmt.Sprintf("%s is at offset %d and %s: stop the processor, then `headwater skip %s` takes the missing range off it, "+
-		"or `headwater reset %s` starts it at another time", t.spec.Name, at, bounds, t.spec.Name, t.spec.Name)
+	return fmt.Sprintf("%s is at offset %d and %s: after `headwater pause %s`, `headwater skip %s --topic %s --partition %d --from %d --to %s` "+
+		"takes the missing range off it, or `headwater reset %s` starts it at another time; then `headwater resume %s`",
+		t.spec.Name, at, bounds, t.spec.Name, t.spec.Name, tp.topic, tp.partition, at, last, t.spec.Name, t.spec.Name)
 }
 
 func (t *task) unreadable(at int64, err error) string {
-	return fmt.Sprintf("%s cannot read offset %d: %v: stop the processor, then `headwater skip %s` takes the range off it",
-		t.spec.Name, at, err, t.spec.Name)
+	return fmt.Sprintf("%s cannot read offset %d: %v: after `headwater pause %s`, `headwater skip %s` takes the range off it; then `headwater resume %s`",
+		t.spec.Name, at, err, t.spec.Name, t.spec.Name, t.spec.Name)
 }
 
 // holdBack holds the partition whose record made the transaction abort.

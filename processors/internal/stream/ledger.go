@@ -38,6 +38,18 @@ func (c *counts) add(v Verdict) {
 	}
 }
 
+// sum adds other to c, all but when it was updated.
+func (c *counts) sum(other *counts) {
+	c.in += other.in
+	c.applied += other.applied
+	c.duplicate += other.duplicate
+	c.late += other.late
+	c.out += other.out
+	for i, n := range other.dead {
+		c.dead[i] += n
+	}
+}
+
 func (c *counts) encode() []byte {
 	b := binary.AppendVarint(make([]byte, 0, 32), c.updated.UnixMilli())
 	for _, n := range []int64{c.in, c.applied, c.duplicate, c.late, c.out} {
@@ -155,14 +167,7 @@ func (p *partition) writeMinute(tx *Tx, stage string, minute int64, suffix strin
 
 func (p *partition) addCounts(tx *Tx, stored string, c *counts) counts {
 	total := parseCounts(tx.get([]byte(stored)))
-	total.in += c.in
-	total.applied += c.applied
-	total.duplicate += c.duplicate
-	total.late += c.late
-	total.out += c.out
-	for i, n := range c.dead {
-		total.dead[i] += n
-	}
+	total.sum(c)
 	total.updated = p.clock
 	tx.change(stored, total.encode())
 	return total

@@ -31,6 +31,9 @@ func Main(spec Spec, build func(*Settings) Rule) {
 	slog.SetDefault(log)
 	settings := &Settings{lookup: os.LookupEnv}
 	rule := build(settings)
+	if len(os.Args) == 3 && (os.Args[1] == "--reset" || os.Args[1] == "--skip") {
+		os.Exit(operate(os.Args[1], os.Args[2], spec))
+	}
 	if len(os.Args) > 1 {
 		os.Exit(tell(os.Args[1], spec, rule, settings))
 	}

@@ -45,12 +45,13 @@ const (
 	UnknownType   Class = "unknown_type"   // the catalogue does not declare the type on this topic
 	IDCollision   Class = "id_collision"   // the id was used before for something else
 	RuleError     Class = "rule_error"     // the rule failed on the record
+	Skipped       Class = "skipped"        // an operator took the record off the processor
 )
 
 // Classes lists all classes, in the order in which state keeps them. New ones
 // are added at the end.
 var Classes = [...]Class{
-	BadEnvelope, BadSchemaID, UnknownSchema, WrongSubject, BadPayload, UnknownType, IDCollision, RuleError,
+	BadEnvelope, BadSchemaID, UnknownSchema, WrongSubject, BadPayload, UnknownType, IDCollision, RuleError, Skipped,
 }
 
 type outcome uint8
