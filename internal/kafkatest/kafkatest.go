@@ -36,8 +36,8 @@ const EnvKafka = "HEADWATER_TEST_KAFKA"
 // Brokers is how many brokers the fake has: the platform's own number.
 const Brokers = 6
 
-// brokerConfigs of the fake are those of the real brokers, where tests see them.
-var brokerConfigs = map[string]string{
+// groupSessions are the group protocol's limits as the real brokers have them.
+var groupSessions = map[string]string{
 	"group.consumer.session.timeout.ms":    "10000",
 	"group.consumer.heartbeat.interval.ms": "1000",
 }
@@ -64,6 +64,7 @@ type options struct {
 	user, pass string
 	acls       bool
 	durable    bool
+	groups     bool
 }
 
 // WithSASL makes the brokers ask for SCRAM-SHA-512 and makes user a superuser.
@@ -81,6 +82,10 @@ func WithBrokers(n int) Option { return func(o *options) { o.brokers = n } }
 // Durable keeps data on disk, so that [Cluster.Stop] and [Cluster.Restart] lose
 // nothing.
 func Durable() Option { return func(o *options) { o.durable = true } }
+
+// WithGroupSessions makes the fake give a silent member of the consumer protocol
+// (KIP-848) up as soon as the real brokers do. It shows as settings of each broker.
+func WithGroupSessions() Option { return func(o *options) { o.groups = true } }
 
 // Start starts a cluster that ends with the test.
 func Start(tb testing.TB, opts ...Option) *Cluster {
@@ -110,7 +115,10 @@ func Start(tb testing.TB, opts ...Option) *Cluster {
 		c.Config = config
 		return c
 	}
-	c.opts = []kfake.Opt{kfake.NumBrokers(o.brokers), kfake.ClusterID("kafkatest"), kfake.BrokerConfigs(brokerConfigs)}
+	c.opts = []kfake.Opt{kfake.NumBrokers(o.brokers), kfake.ClusterID("kafkatest")}
+	if o.groups {
+		c.opts = append(c.opts, kfake.BrokerConfigs(groupSessions))
+	}
 	if o.user != "" {
 		c.opts = append(c.opts, kfake.EnableSASL(), kfake.Superuser(kafka.ScramSHA512, o.user, o.pass))
 		c.Config.SASL = kafka.SASL{Mechanism: kafka.ScramSHA512, Username: o.user, Password: o.pass}

@@ -103,7 +103,7 @@ type platform struct {
 
 func startPlatform(tb testing.TB, spec Spec, partitions int, inputs ...string) *platform {
 	tb.Helper()
-	p := &platform{tb: tb, cluster: kafkatest.Start(tb, kafkatest.WithBrokers(3)), registry: srfake.New(), dir: tb.TempDir(), partitions: partitions}
+	p := &platform{tb: tb, cluster: kafkatest.Start(tb, kafkatest.WithBrokers(3), kafkatest.WithGroupSessions()), registry: srfake.New(), dir: tb.TempDir(), partitions: partitions}
 	tb.Cleanup(p.registry.Close)
 	var err error
 	if p.client, err = p.cluster.Config.Client(kgo.RecordPartitioner(partitioner{kgo.StickyKeyPartitioner(nil)}), kgo.MetadataMinAge(50*time.Millisecond), kgo.UnknownTopicRetries(-1)); err != nil {
