@@ -21,6 +21,7 @@ type stateSize struct {
 	Many       *steadily `json:"large"`
 	OnDisk     float64   `json:"state_mib"`
 	LoadSecond float64   `json:"preload_events_per_second"`
+	LoadCPU    float64   `json:"preload_tasks_cpu_us_per_event"`
 	Restarts   []float64 `json:"restart_ms"` // from SIGKILL until the slowest partition gave a session again
 	Restart    float64   `json:"restart_median_ms"`
 }
@@ -42,7 +43,7 @@ func measureState(ctx context.Context, p *platform, g *generator, o *options) (*
 		return nil, err
 	}
 	say("%d open customers: p50 %.0f, p99 %.0f ms at %d/s, %.0f MiB", s.FewOpen, s.Few.P50, s.Few.P99, s.Few.Rate, s.Few.Memory)
-	if s.LoadSecond, err = p.openCustomers(ctx, w, s.FewOpen, s.Customers); err != nil {
+	if err := p.openMany(ctx, w, s); err != nil {
 		return nil, err
 	}
 	if s.Many, err = p.measureSteady(ctx, w, o.StateRate, s.Customers, o.Latency); err != nil {
@@ -62,6 +63,25 @@ func measureState(ctx context.Context, p *platform, g *generator, o *options) (*
 	}
 	s.Restart = median(s.Restarts, func(f float64) float64 { return f })
 	return s, nil
+}
+
+// openMany opens the sessions of the large case. What it costs tells a starved
+// machine from a slow store.
+func (p *platform) openMany(ctx context.Context, w *writer, s *stateSize) error {
+	before, err := p.cpuTimes(ctx)
+	if err != nil {
+		return err
+	}
+	if s.LoadSecond, err = p.openCustomers(ctx, w, s.FewOpen, s.Customers); err != nil {
+		return err
+	}
+	after, err := p.cpuTimes(ctx)
+	if err != nil {
+		return err
+	}
+	s.LoadCPU = (after[ours] - before[ours]) * 1e6 / float64(max(s.Customers-s.FewOpen, 1))
+	say("%d customers opened at %.0f/s, %.1f us of CPU each", s.Customers-s.FewOpen, s.LoadSecond, s.LoadCPU)
+	return nil
 }
 
 // onlySessionize runs that many tasks of sessionize and nothing else, on topics
@@ -110,12 +130,12 @@ func (p *platform) openCustomers(ctx context.Context, w *writer, from, to int) (
 	if err := w.flush(ctx); err != nil {
 		return 0, err
 	}
-	for {
-		left, err := p.behind(ctx)
+	for left := 0.0; ; {
+		now, err := p.behind(ctx)
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("open %d customers: %.0f events are left after %s: %w", to-from, left, time.Since(begun).Round(time.Second), err)
 		}
-		if left == 0 {
+		if left = now; left == 0 {
 			return float64(to-from) / time.Since(begun).Seconds(), nil
 		}
 		if !pause(ctx, 200*time.Millisecond) {

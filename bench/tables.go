@@ -104,9 +104,11 @@ func (r *report) goalsState(t *table) {
 	t.add(fmt.Sprintf("their p99, of that with %d", s.FewOpen), fmt.Sprintf("%.2f (%.0f of %.0f ms)", slower, s.Many.P99, s.Few.P99),
 		fmt.Sprintf("<= %.2f", goals.slower), verdict(full && s.Many.Sustained && slower <= goals.slower))
 	t.unmet(full, "State: the goal is for 10,000,000 open customers; this was a smaller run.")
+	held := s.Few.Sustained && s.Many.Sustained
+	t.unmet(held, "State and restart: %d/s were not sustained, so latency and restart hold the time that events waited in the queue.", s.Many.Rate)
 	big := s.OnDisk >= 1_024
 	t.add("SIGKILL to processing again, all partitions", fmt.Sprintf("%.0f ms (of %d: %.0f to %.0f), %.0f MiB of state", s.Restart, len(s.Restarts), slices.Min(s.Restarts), slices.Max(s.Restarts), s.OnDisk),
-		fmt.Sprintf("< %.0f ms", goals.restartMS), verdict(big && s.Restart < goals.restartMS))
+		fmt.Sprintf("< %.0f ms", goals.restartMS), verdict(big && held && s.Restart < goals.restartMS))
 	t.unmet(big, "Restart: the goal is for 1 GiB of local state; this had %.0f MiB.", s.OnDisk)
 }
 
@@ -182,8 +184,8 @@ func (r *report) stateTable() *table {
 		t.add(fmt.Sprint(n), fmt.Sprintf("%.0f", m.P50), fmt.Sprintf("%.0f", m.P99), fmt.Sprintf("%.0f", m.Memory), fmt.Sprintf("%.1f", m.Tasks))
 	}
 	slices.SortFunc(t.rows, func(a, b []string) int { return len(a[0]) - len(b[0]) })
-	t.notes = append(t.notes, fmt.Sprintf("Sessionize at %d/s over all customers evenly. They were opened at %.0f/s and take %.0f MiB on disk.",
-		r.State.Many.Rate, r.State.LoadSecond, r.State.OnDisk))
+	t.notes = append(t.notes, fmt.Sprintf("Sessionize at %d/s over all customers evenly. They were opened at %.0f/s for %.1f us of CPU each, and take %.0f MiB on disk.",
+		r.State.Many.Rate, r.State.LoadSecond, r.State.LoadCPU, r.State.OnDisk))
 	return t
 }
 
