@@ -137,7 +137,7 @@ func (p *person) due() int64 {
 // find reads the person of the key; nil when there is none. While a partition
 // has no person at all that costs no look at the disk.
 func (r rule) find(tx *stream.Tx, key string) *person {
-	if tx.Get([]byte{spacePersons}) == nil {
+	if persons(tx) == 0 {
 		return nil
 	}
 	k := personKey(key)
@@ -196,12 +196,19 @@ func (r rule) letGo(tx *stream.Tx, p *person) {
 	}
 }
 
+// persons is how many there are. The number is there from the first look on,
+// since what is not in the state is looked for on the disk each time.
+func persons(tx *stream.Tx) int64 {
+	value := tx.Get([]byte{spacePersons})
+	if value == nil {
+		countPersons(tx, 0)
+	}
+	n, _ := binary.Varint(value)
+	return n
+}
+
 func countPersons(tx *stream.Tx, more int64) {
 	k := []byte{spacePersons}
 	n, _ := binary.Varint(tx.Get(k))
-	if n += more; n == 0 {
-		tx.Delete(k)
-		return
-	}
-	tx.Put(k, binary.AppendVarint(nil, n))
+	tx.Put(k, binary.AppendVarint(nil, n+more))
 }
