@@ -12,7 +12,9 @@ import (
 // one input has it of all, since the state of partition p is theirs together. It
 // moves as few numbers as it can and is cooperative: a number is given to its
 // new task only once the old one has let go of all of it.
-type balancer struct{}
+type balancer struct {
+	standbys bool // tasks keep warm copies: who has one gets the number
+}
 
 // ProtocolName tells groups of this balancer from others.
 func (balancer) ProtocolName() string { return "headwater-copartition" }
@@ -51,8 +53,8 @@ func (b balancer) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.Gr
 
 // Balance plans the assignment of all inputs. topics has each input's number of
 // partitions.
-func (balancer) Balance(c *kgo.ConsumerBalancer, topics map[string]int32) kgo.IntoSyncAssignment {
-	owner := chooseOwners(c, topics)
+func (b balancer) Balance(c *kgo.ConsumerBalancer, topics map[string]int32) kgo.IntoSyncAssignment {
+	owner := chooseOwners(c, topics, b.standbys)
 	plan := c.NewPlan()
 	for topic, n := range topics {
 		for p := range n {
@@ -69,7 +71,7 @@ func (balancer) Balance(c *kgo.ConsumerBalancer, topics map[string]int32) kgo.In
 
 // chooseOwners gives each partition number a member: the one that has it now,
 // unless that one would have more than its share.
-func chooseOwners(c *kgo.ConsumerBalancer, topics map[string]int32) []int {
+func chooseOwners(c *kgo.ConsumerBalancer, topics map[string]int32, standbys bool) []int {
 	numbers := 0
 	for _, n := range topics {
 		numbers = max(numbers, int(n))
@@ -95,16 +97,40 @@ func chooseOwners(c *kgo.ConsumerBalancer, topics map[string]int32) []int {
 		if owner[p] >= 0 {
 			continue
 		}
-		least := 0
-		for m := range have {
-			if have[m] < have[least] {
-				least = m
-			}
+		heir := leastOf(have)
+		if keeper := keeperOf(c, int32(p)); standbys && have[keeper] < low+min(extra, 1) { //nolint:gosec // Kafka counts partitions in 32 bits
+			heir = keeper
 		}
-		have[least]++
-		owner[p] = least
+		if have[heir] == low && extra > 0 {
+			extra--
+		}
+		have[heir]++
+		owner[p] = heir
 	}
 	return owner
+}
+
+func leastOf(have []int) int {
+	least := 0
+	for m := range have {
+		if have[m] < have[least] {
+			least = m
+		}
+	}
+	return least
+}
+
+// keeperOf is the member that keeps the first copy of a number that nobody owns.
+func keeperOf(c *kgo.ConsumerBalancer, number int32) int {
+	best, most := 0, uint64(0)
+	for m := range c.Members() {
+		if member, _ := c.MemberAt(m); member.InstanceID != nil {
+			if w := weight(*member.InstanceID, number); w > most {
+				best, most = m, w
+			}
+		}
+	}
+	return best
 }
 
 // claimsByNumber finds the member that has each number, -1 where nobody has. Of

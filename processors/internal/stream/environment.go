@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ const (
 	envRegistry = "HEADWATER_SCHEMA_REGISTRY_URL" // schema registry
 	envCommit   = "HEADWATER_COMMIT_INTERVAL"     // optional, e.g. 20ms: of all transactions
 	envProtocol = "HEADWATER_GROUP_PROTOCOL"      // optional, classic or consumer
+	envStandbys = "HEADWATER_STANDBYS"            // optional, e.g. 1
 	envPatience = "HEADWATER_SCHEMA_PATIENCE"     // optional, e.g. 30s
 )
 
@@ -29,6 +31,7 @@ type environment struct {
 
 	limits   Limits
 	protocol protocol
+	standbys int // warm copies of each partition
 	logger   kgo.Logger
 	disk     vfs.FS // holds stateDir; nil for the machine's
 	unsafe   bool   // transactions are off, see unsafe.go
@@ -46,6 +49,7 @@ func readEnvironment() (environment, error) {
 	}
 	env.limits.fix(settings.Duration(envCommit, 0, ""))
 	env.protocol = protocol(settings.choice(envProtocol, string(classicProtocol), string(consumerProtocol)))
+	env.standbys = settings.number(envStandbys)
 	env.limits.Patience = settings.Duration(envPatience, env.limits.Patience, "how long an unknown schema may still turn up")
 	return env, settings.err()
 }
@@ -74,6 +78,19 @@ func (s *Settings) Duration(name string, fallback time.Duration, about string) t
 		return fallback
 	}
 	return d
+}
+
+// number reads a small whole number; 0 unless set.
+func (s *Settings) number(name string) int {
+	text, _ := s.lookup(name)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > 8 {
+		s.errs = append(s.errs, fmt.Errorf("%s is %q: write a number from 0 to 8", name, text))
+	}
+	return n
 }
 
 // choice reads one of a few words; the first is the fallback.
@@ -115,6 +132,7 @@ func help(spec Spec, s *Settings) string {
 	s.docs = append(s.docs,
 		settingDoc{envCommit, fmt.Sprintf("%v to %v, by the rate", l.CommitInterval, l.LongestInterval), "how long a transaction stays open"},
 		settingDoc{envProtocol, string(classicProtocol), "who assigns partitions: a task (classic) or the brokers (consumer)"},
+		settingDoc{envStandbys, "0", "warm copies of each partition's state that other tasks keep"},
 		settingDoc{envPatience, l.Patience.String(), "how long an unknown schema may still turn up"})
 	for _, d := range s.docs {
 		fmt.Fprintf(&b, "  %-28s %s (%s unless set)\n", d.name, d.about, d.fallback)

@@ -99,6 +99,9 @@ type platform struct {
 	partitions int
 	protocol   protocol
 	disk       vfs.FS // under the tasks' state; nil for the machine's
+	standbys   int
+	filled     int
+	hosts      bool // each task has a disk of its own
 }
 
 func startPlatform(tb testing.TB, spec Spec, partitions int, inputs ...string) *platform {
@@ -173,7 +176,10 @@ func (p *platform) start(spec Spec, rule Rule, number int, adjust func(*task)) *
 		p.tb.Fatal(err)
 	}
 	deps := dependencies{lookups: lookups, codecs: c, metrics: newMetrics(spec.Name), patience: newPatience(0), log: log}
-	env := environment{task: strconv.Itoa(number), stateDir: filepath.Join(p.dir, spec.Name), limits: limits, protocol: p.protocol, disk: p.disk}
+	env := environment{task: strconv.Itoa(number), stateDir: filepath.Join(p.dir, spec.Name), limits: limits, protocol: p.protocol, standbys: p.standbys, disk: p.disk}
+	if p.hosts {
+		env.stateDir = filepath.Join(p.dir, spec.Name, "host-"+env.task)
+	}
 	t, err := newTask(ctx, p.cluster.Config, spec, rule, limits, env, deps)
 	if err != nil {
 		p.tb.Fatal(err)

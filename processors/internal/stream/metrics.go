@@ -44,6 +44,7 @@ type metrics struct {
 	taskClosed   prometheus.Counter
 	restores     prometheus.Counter
 	restoreLeft  prometheus.Gauge
+	standbyLag   *prometheus.GaugeVec // partition
 	restoreTime  prometheus.Histogram
 	parked       prometheus.Counter
 	diskFull     prometheus.Gauge
@@ -76,6 +77,7 @@ func newMetrics(stage string) *metrics {
 	m.taskCreated = m.counter("task_created_total", "Partition numbers taken in.")
 	m.taskClosed = m.counter("task_closed_total", "Partition numbers let go.")
 	m.restores = m.counter("restore_total", "Changelog records replayed into state.")
+	m.standbyLag = m.gaugeVec("standby_lag_records", "Changelog offsets that a warm copy of another task's partition misses.", "partition")
 	m.restoreLeft = m.gauge("restore_remaining_records", "Changelog offsets that restores under way still have to replay.")
 	m.restoreTime = m.histogram("restore_latency_seconds", "How long a restore took.", latencyBuckets)
 	m.parked = m.counter("parked_timers_total", "Timers that were set aside because the rule failed on them.")
@@ -180,4 +182,12 @@ func (m *metrics) setLag(tp topicPartition, n int64) {
 
 func (m *metrics) forgetLag(number int32) {
 	m.lag.DeletePartialMatch(prometheus.Labels{"partition": strconv.Itoa(int(number))})
+}
+
+func (m *metrics) setStandby(number int32, n int64) {
+	m.standbyLag.WithLabelValues(strconv.Itoa(int(number))).Set(float64(n))
+}
+
+func (m *metrics) forgetStandby(number int32) {
+	m.standbyLag.DeleteLabelValues(strconv.Itoa(int(number)))
 }

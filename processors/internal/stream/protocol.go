@@ -40,7 +40,7 @@ func (t *task) groupOptions() []kgo.Opt {
 	if t.protocol == consumerProtocol {
 		return []kgo.Opt{kgo.Balancers(kgo.RangeBalancer()), kgo.ServerSideBalancer()}
 	}
-	return []kgo.Opt{kgo.Balancers(watcher{onSync: t.group.onSync})}
+	return []kgo.Opt{kgo.Balancers(watcher{balancer{standbys: t.copies > 0}, t.group.onSync})}
 }
 
 // allInputs reads the partition counts of every topic that the processor reads,
@@ -198,4 +198,24 @@ func (t *task) leaveGroup(ctx context.Context) error {
 	}
 	_, err := t.admin.LeaveGroup(ctx, kadm.LeaveGroup(t.spec.Name).Reason("drained").InstanceIDs(instanceID(t.spec.Name, t.number)))
 	return err
+}
+
+// watchGroup keeps what goes on beside the loop: the noting of the member id and
+// the standby copies. The function that it returns ends both.
+func (t *task) watchGroup(ctx context.Context, stop func()) (end func()) {
+	var beside sync.WaitGroup
+	if t.member != nil {
+		beside.Go(func() { t.member.watch(ctx, t.client) })
+	}
+	if t.standbys != nil {
+		beside.Go(func() {
+			if err := t.standbys.run(ctx); err != nil {
+				t.log.Warn("close standby copies", "err", err)
+			}
+		})
+	}
+	return func() {
+		stop()
+		beside.Wait()
+	}
 }

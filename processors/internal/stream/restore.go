@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -30,13 +28,10 @@ type restorer struct {
 	disk    vfs.FS
 	dir     string // holds one directory per partition
 	task    string
+	warm    *standbys // nil without
 	metrics *metrics
 	log     *slog.Logger
 }
-
-// lockPatience is how long another task of the deployment may take to let go of
-// a directory after its partition was taken from it.
-const lockPatience = 3 * time.Second
 
 // restored is a partition's state with what it was made with.
 type restored struct {
@@ -65,6 +60,9 @@ func (r *restorer) restore(ctx context.Context, numbers []int32, inputs map[stri
 		}
 	}()
 	logs, err := r.changelogs(ctx, numbers)
+	if err == nil {
+		err = r.awaitStable(ctx, numbers, logs)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +123,7 @@ func (r *restorer) changelogs(ctx context.Context, numbers []int32) ([]changelog
 		}
 		logs[i] = changelog{topicID: details[topic].ID, start: start.Offset, end: end.Offset}
 	}
-	return logs, r.awaitStable(ctx, numbers, logs)
+	return logs, nil
 }
 
 // awaitStable waits until no transaction is open below the ends.
@@ -153,61 +151,17 @@ func (r *restorer) awaitStable(ctx context.Context, numbers []int32, logs []chan
 	}
 }
 
-// prepare opens the partition's directory, or makes it anew where it cannot be
-// caught up.
-func (r *restorer) prepare(ctx context.Context, number int32, log changelog, locked time.Time) (*restored, error) {
-	s, err := r.open(ctx, number, locked)
-	if err != nil {
-		return nil, err
+// changelogOptions are those of a client that reads a changelog.
+func changelogOptions() []kgo.Opt {
+	return []kgo.Opt{
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // the last record may be a marker
+		kgo.FetchMaxBytes(restoreFetchBytes),
+		kgo.MaxDecompressBatchBytes(maxDecompressBytes),
+		kgo.MetadataMinAge(50 * time.Millisecond),
+		kgo.RetryBackoffFn(retryBackoff),
 	}
-	if err := s.fits(log.topicID, log.start, log.end, time.Now()); err != nil {
-		r.log.Warn("drop state and restore it", "partition", number, "dir", s.dir, "err", err)
-		if s, err = r.reopen(s); err != nil {
-			return nil, err
-		}
-	}
-	s.local.topicID = log.topicID
-	return &restored{number: number, store: s, next: max(s.local.next, log.start), end: log.end}, nil
-}
-
-// open opens the partition's directory. Where another live task has not let go of
-// it at the given time, one for all partitions that were assigned together, this
-// task takes a directory of its own and restores it in full.
-func (r *restorer) open(ctx context.Context, number int32, locked time.Time) (*store, error) {
-	dir := filepath.Join(r.dir, strconv.Itoa(int(number)))
-	own := filepath.Join(r.dir, fmt.Sprintf("%d.task-%s", number, r.task))
-	for {
-		if err := r.disk.MkdirAll(dir, 0o750); err != nil {
-			return nil, fmt.Errorf("make state directory: %w", err)
-		}
-		s, err := openStore(r.disk, dir)
-		switch {
-		case err == nil:
-			return s, nil
-		case errors.Is(err, errUnusable):
-			r.log.Warn("drop state and restore it", "partition", number, "dir", dir, "err", err)
-			if err := r.disk.RemoveAll(dir); err != nil {
-				return nil, fmt.Errorf("drop state: %w", err)
-			}
-		case time.Now().After(locked) && dir == own:
-			return nil, err
-		case time.Now().After(locked):
-			dir, locked = own, time.Now().Add(lockPatience)
-		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (r *restorer) reopen(s *store) (*store, error) {
-	if err := s.close(); err != nil {
-		return nil, err
-	}
-	if err := r.disk.RemoveAll(s.dir); err != nil {
-		return nil, fmt.Errorf("drop state: %w", err)
-	}
-	return openStore(r.disk, s.dir)
 }
 
 // replay applies what the stores miss of the changelog and reports how many
@@ -224,16 +178,8 @@ func (r *restorer) replay(ctx context.Context, list []*restored) (int, error) {
 	if len(offsets) == 0 {
 		return 0, nil
 	}
-	client, err := r.cfg.Client(
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.spec.State.Topic: offsets}),
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(), // the last record may be a marker
-		kgo.FetchMaxBytes(restoreFetchBytes),
-		kgo.MaxDecompressBatchBytes(maxDecompressBytes),
-		kgo.MetadataMinAge(50*time.Millisecond),
-		kgo.RetryBackoffFn(retryBackoff),
-	)
+	client, err := r.cfg.Client(append(changelogOptions(),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.spec.State.Topic: offsets}))...)
 	if err != nil {
 		return 0, err
 	}

@@ -37,6 +37,7 @@ type store struct {
 	dir   string
 	local localMeta
 	known known
+	freed func() // told of the close; may be nil
 
 	corrupt atomic.Bool // close drops the directory, since it cannot be read
 }
@@ -119,6 +120,9 @@ var errUnusable = errors.New("the directory cannot be used")
 func (s *store) close() error {
 	if s == nil || s.db == nil {
 		return nil
+	}
+	if s.freed != nil {
+		defer s.freed()
 	}
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close state %s: %w", s.dir, err)

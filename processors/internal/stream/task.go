@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -28,6 +26,8 @@ type task struct {
 	number   string // HEADWATER_TASK: stable over restarts
 	protocol protocol
 	member   *membership // under the consumer protocol
+	copies   int         // of each partition's state, that other tasks keep
+	standbys *standbys   // nil without
 	lookups  *liveLookups
 	codecs   *codecs
 	metrics  *metrics
@@ -62,7 +62,7 @@ type task struct {
 // newTask makes a task and its client.
 func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limits, env environment, deps dependencies) (*task, error) {
 	t := &task{
-		spec: spec, rule: rule, limits: l, number: env.task, protocol: env.protocol,
+		spec: spec, rule: rule, limits: l, number: env.task, protocol: env.protocol, copies: env.standbys,
 		lookups: deps.lookups, codecs: deps.codecs, metrics: deps.metrics, log: deps.log,
 		parts:    make(map[int32]*partition),
 		position: make(map[topicPartition]int64),
@@ -97,9 +97,9 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 	if t.outputs, err = t.writer(cfg, env.unsafe); err != nil {
 		return nil, err
 	}
-	waker, _ := rule.(Waker)
-	r := &restorer{
-		cfg: cfg, admin: t.admin, spec: spec, waker: waker, rule: rule, disk: waitingDisk(cmp.Or(env.disk, vfs.Default), env.stateDir, t.halts, t.log), dir: env.stateDir, task: env.task, metrics: t.metrics, log: t.log,
+	r, err := t.newRestorer(cfg, env)
+	if err != nil {
+		return nil, err
 	}
 	t.group.restore = r.restore
 	return t, nil
@@ -112,11 +112,7 @@ func (t *task) run(ctx context.Context) error {
 	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	go t.watchEnds(watchCtx)
-	if t.member != nil {
-		watched := make(chan struct{})
-		go func() { defer close(watched); t.member.watch(watchCtx, t.client) }()
-		defer func() { stop(); <-watched }()
-	}
+	end := t.watchGroup(watchCtx, stop)
 	// Taking the transactional id ends what this task's former life left open.
 	// Left to the first record it would come too late: restoring waits for it.
 	_, _, err := t.client.ProducerID(ctx)
@@ -132,6 +128,7 @@ func (t *task) run(ctx context.Context) error {
 	if err == nil {
 		err = t.drain(context.WithoutCancel(ctx))
 	}
+	end()
 	return errors.Join(err, t.close())
 }
 
