@@ -39,6 +39,7 @@ type commands struct {
 	Run         runCommand         `cmd:"" group:"platform" help:"Be the platform process, in the foreground."`
 	Import      importCommand      `cmd:"" group:"events" help:"Turn any CSV, NDJSON, column or log file into events."`
 	Send        sendCommand        `cmd:"" group:"events" help:"Send one event and print the verdict on it."`
+	State       stateCommand       `cmd:"" group:"events" help:"Show what a processor's state holds of a key."`
 	Tail        tailCommand        `cmd:"" group:"events" help:"Print the records of a topic, decoded."`
 	DeadLetters deadLettersCommand `cmd:"" group:"events" help:"List, show and send again what could not be processed."`
 	Credentials credentialsCommand `cmd:"" group:"events" help:"Print the user, password and write key of a principal."`

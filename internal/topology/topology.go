@@ -54,7 +54,8 @@ type State struct {
 type Rule struct {
 	Timers    bool `json:"timers"`    // state is woken by the partition's clock
 	Seals     bool `json:"seals"`     // publishes once per transaction
-	Queries   bool `json:"queries"`   // answers headwater state
+	Queries   bool `json:"queries"`   // renders its state for headwater state
+	Spread    bool `json:"spread"`    // any partition may hold some of what is asked for
 	Migrates  bool `json:"migrates"`  // takes over state of the version before
 	Catalogue bool `json:"catalogue"` // follows the event catalogue
 }
@@ -167,4 +168,10 @@ func readable(topic string, pattern bool) string {
 		return topic // more than a prefix
 	}
 	return plain + "*"
+}
+
+// Held is what a task answers at /state.
+type Held struct {
+	Asked      []int32       `json:"asked"`      // partitions that were looked at
+	Partitions map[int32]any `json:"partitions"` // what those hold that hold anything
 }

@@ -21,14 +21,10 @@ const spaceFingerprint = 'f'
 // verdict depends on receipt times only, so raw records that are read again get
 // the same ones.
 func (r *rule) first(tx *stream.Tx, e *event.Envelope, body []byte, received time.Time) stream.Verdict {
-	secret := tx.Secret()
-	k0, k1 := binary.LittleEndian.Uint64(secret[:8]), binary.LittleEndian.Uint64(secret[8:])
+	k := fingerprintKey(tx, e.Type, e.Source, e.ID)
+	k0, k1 := hashKey(tx)
 	var scratch [512]byte
-	buf := appendPart(scratch[:0], e.Type)
-	buf = appendPart(appendPart(buf, e.Source), e.ID)
-	k := binary.BigEndian.AppendUint64([]byte{spaceFingerprint}, siphash.Hash(k0, k1, buf))
-
-	buf = contentOf(buf[:0], e, body)
+	buf := contentOf(scratch[:0], e, body)
 	content := siphash.Hash(k0, k1, buf)
 	bucket := hourOf(received)
 	if seen := tx.Get(k); seen != nil {

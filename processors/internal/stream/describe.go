@@ -26,6 +26,8 @@ func describe(spec Spec, rule Rule) topology.Description {
 	_, d.Rule.Timers = rule.(Waker)
 	_, d.Rule.Seals = rule.(Sealer)
 	_, d.Rule.Migrates = rule.(Migrator)
+	reader, ok := rule.(Reader)
+	d.Rule.Queries, d.Rule.Spread = ok, !ok || reader.Spread()
 	d.Rule.Catalogue = spec.FollowsCatalogue
 	return d
 }

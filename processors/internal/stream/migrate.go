@@ -198,6 +198,7 @@ func (t *task) migrateAll() error {
 			t.log.Info("migrated state", "partition", number, "version", p.meta.Version)
 			t.client.ResumeFetchPartitions(t.inputsOf(number))
 			p.held = false
+			t.readables.add(number, p.store)
 		}
 	}
 	return nil

@@ -23,8 +23,8 @@ type server struct {
 
 // serve listens on the address: /healthz says that the process lives, /readyz
 // that its task has joined the group, restored its state and stopped at nothing,
-// /topology what the processor is and which partitions it has here, /metrics the
-// rest.
+// /topology what the processor is and which partitions it has here, /state what
+// its state holds of a key, /metrics the rest.
 func serve(address string, m *metrics, about topology.Description) (*server, error) {
 	s := &server{}
 	mux := http.NewServeMux()
@@ -48,6 +48,7 @@ func serve(address string, m *metrics, about topology.Description) (*server, err
 		}
 		answer(w, http.StatusOK, own)
 	})
+	mux.HandleFunc("GET /state", s.answerState)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	var config net.ListenConfig

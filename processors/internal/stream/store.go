@@ -34,6 +34,7 @@ const (
 type store struct {
 	db    *pebble.DB
 	fs    vfs.FS
+	snap  *pebble.Snapshot // what a query reads instead of db; else nil
 	dir   string
 	local localMeta
 	known known
@@ -137,10 +138,13 @@ func (s *store) close() error {
 
 // get returns a copy of the value, nil when the key is absent.
 func (s *store) get(key []byte) ([]byte, error) {
-	if s.known.lacks(key) {
+	get := s.db.Get
+	if s.snap != nil {
+		get = s.snap.Get
+	} else if s.known.lacks(key) {
 		return nil, nil
 	}
-	value, closer, err := s.db.Get(key)
+	value, closer, err := get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}

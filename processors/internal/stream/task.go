@@ -43,15 +43,16 @@ type task struct {
 	ends    atomic.Pointer[ends]
 	seen    *ends // the ends that were last acted on
 
-	parts    map[int32]*partition
-	position map[topicPartition]int64 // next offset to come
-	patience *patience
-	halts    *halts
-	tries    map[topicPartition]tried
-	pace     pace
-	tempo    tempo
-	polled   time.Time // when the last poll ended
-	input    Input
+	parts     map[int32]*partition
+	readables readables
+	position  map[topicPartition]int64 // next offset to come
+	patience  *patience
+	halts     *halts
+	tries     map[topicPartition]tried
+	pace      pace
+	tempo     tempo
+	polled    time.Time // when the last poll ended
+	input     Input
 
 	open    transaction
 	fault   func(point string) error // nil but in tests

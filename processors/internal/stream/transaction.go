@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -308,6 +307,7 @@ func (t *task) settle(ctx context.Context) error {
 			t.log.Info("migrate state", "partition", a.number, "from", p.meta.Version, "to", t.spec.State.Version)
 			continue
 		}
+		t.readables.add(a.number, a.store)
 		t.client.ResumeFetchPartitions(resume)
 	}
 	for _, p := range t.parts {
@@ -344,6 +344,7 @@ func (t *task) letGo(number int32) error {
 		return nil
 	}
 	delete(t.parts, number)
+	t.readables.remove(number)
 	t.metrics.forgetLag(number)
 	t.metrics.taskClosed.Inc()
 	for tp := range t.position {
@@ -390,9 +391,4 @@ func (t *task) close() error {
 		errs = append(errs, t.letGo(number))
 	}
 	return errors.Join(errs...)
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }

@@ -36,8 +36,9 @@ type Tx struct {
 	undo  []step   // what the record being handled did, to take it back
 	fired [][]byte // index entries that have come due
 
-	migrates bool  // it holds a part of a migration
-	refused  error // what the rule asked for that it may not
+	hurry    func() bool // of a query: a scan must end; else nil
+	migrates bool        // it holds a part of a migration
+	refused  error       // what the rule asked for that it may not
 	err      error
 }
 
@@ -125,6 +126,10 @@ func (tx *Tx) Scan(from, to []byte) iter.Seq2[[]byte, []byte] {
 			return
 		}
 		for ok := it.SeekGE(lower); ok && bytes.Compare(it.Key(), upper) < 0; ok = it.Next() {
+			if tx.hurry != nil && tx.hurry() {
+				tx.fail(errInterrupted)
+				return
+			}
 			if !yield(it.Key()[1:], it.Value()) {
 				return
 			}
@@ -173,6 +178,9 @@ func (tx *Tx) Changed(prefix []byte) iter.Seq2[[]byte, []byte] {
 
 // iterator is over the state as this transaction has left it so far.
 func (tx *Tx) iterator() *pebble.Iterator {
+	if tx.p.store.snap != nil {
+		return tx.snapshot()
+	}
 	if tx.batch == nil {
 		tx.batch = tx.p.store.db.NewIndexedBatch()
 	}
