@@ -59,15 +59,16 @@ func scramError(results kadm.AlteredUserSCRAMs, err error) error {
 
 func write(t *testing.T, client *kgo.Client) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return client.ProduceSync(ctx, &kgo.Record{Topic: orders, Value: []byte("x")}).FirstErr()
 }
 
 func read(t *testing.T, client *kgo.Client) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	defer client.Close() // the group would wait for it
 	fetches := client.PollFetches(ctx)
 	if errs := fetches.Errors(); len(errs) > 0 {
 		return errs[0].Err

@@ -193,7 +193,7 @@ func (p *platform) start(spec Spec, rule Rule, number int, adjust func(*task)) *
 		cancel()
 		select {
 		case <-r.done:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			p.tb.Error("the task did not stop")
 		}
 		close(r.done)
@@ -210,7 +210,7 @@ func (r *running) drain(tb testing.TB) {
 		if err != nil {
 			tb.Fatalf("drain: %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		tb.Fatal("the task did not drain")
 	}
 	r.done <- nil

@@ -189,15 +189,37 @@ func (m *membership) release(ctx context.Context, cfg kafka.Config) {
 	}
 }
 
-// leaveGroup gives up the task's place, so that others take over at once.
-func (t *task) leaveGroup(ctx context.Context) error {
-	if t.protocol == consumerProtocol {
-		id, _ := t.client.GroupMetadata()
-		t.member.note(id, false)
-		return t.member.leave(ctx, t.client, leaveForGood)
+// leavePatience bounds how long a task takes to leave its group.
+const leavePatience = 5 * time.Second
+
+// leave gives up the task's place for good, so that others take over at once
+// instead of after the session timeout. A task that failed has no successor
+// either that would end what it left open.
+func (t *task) leave(ctx context.Context, failed error) {
+	ctx, cancel := context.WithTimeout(ctx, leavePatience)
+	defer cancel()
+	if failed != nil {
+		if _, err := t.session.End(ctx, kgo.TryAbort); err != nil {
+			t.log.Warn("abort what is open; others wait for the transaction timeout", "err", err)
+		}
 	}
-	_, err := t.admin.LeaveGroup(ctx, kadm.LeaveGroup(t.spec.Name).Reason("drained").InstanceIDs(instanceID(t.spec.Name, t.number)))
-	return err
+	id, _ := t.client.GroupMetadata()
+	// First the client must let go of the group: as long as it is at it, it takes
+	// its removal for a mishap and joins again. Of a static member it tells the
+	// group at most that it will be back.
+	if err := t.client.LeaveGroupContext(ctx); err != nil {
+		t.log.Warn("end the group's session", "err", err)
+	}
+	var err error
+	if t.protocol == consumerProtocol {
+		t.member.note(id, false)
+		err = t.member.leave(ctx, t.client, leaveForGood)
+	} else {
+		_, err = t.admin.LeaveGroup(ctx, kadm.LeaveGroup(t.spec.Name).Reason("drained").InstanceIDs(instanceID(t.spec.Name, t.number)))
+	}
+	if err != nil {
+		t.log.Warn("leave the group; others take over after the session timeout", "err", err)
+	}
 }
 
 // watchGroup keeps what goes on beside the loop: the noting of the member id and

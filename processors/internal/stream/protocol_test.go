@@ -79,6 +79,61 @@ func TestConsumerProtocolTakesItsPlaceBack(t *testing.T) {
 	}
 }
 
+// Defends the others' partitions: a task that is told to stop and cannot commit
+// gives up its place all the same. The brokers keep a static member's place for
+// a successor, which does not come.
+func TestStoppedTaskLeavesThoughItCannotDrain(t *testing.T) {
+	t.Parallel()
+	for _, by := range []protocol{classicProtocol, consumerProtocol} {
+		t.Run(string(by), func(t *testing.T) {
+			t.Parallel()
+			p := startPlatform(t, tallySpec, 4, "raw.a")
+			p.protocol = by
+			p.start(tallySpec, &tallyRule{}, 0, nil)
+			var second *running
+			told := make(chan struct{})
+			second = p.start(tallySpec, &tallyRule{}, 1, func(task *task) {
+				task.fault = func(at string) error {
+					if at != "flushed" {
+						return nil
+					}
+					<-told
+					second.stop()
+					return errCrash
+				}
+			})
+			sent := make(map[string]int)
+			for deadline := time.Now().Add(time.Minute); len(second.t.group.topics()) == 0 && time.Now().Before(deadline); {
+				add(sent, p.produceKeys("raw.a", 17))
+				_ = pause(t.Context(), 20*time.Millisecond)
+			}
+			close(told)
+			add(sent, p.produceKeys("raw.a", 40))
+			if err := <-second.done; !errors.Is(err, errCrash) {
+				t.Fatalf("the task ended with %v", err)
+			}
+			second.done <- nil
+			if left := membersOf(t, p); len(left) != 1 || left[0] != "tally-0" {
+				t.Errorf("the group has %v, want tally-0 alone", left)
+			}
+			p.checkCopies(sent)
+		})
+	}
+}
+
+// membersOf lists the instances that have a place in the group.
+func membersOf(t *testing.T, p *platform) (list []string) {
+	t.Helper()
+	group := p.cluster.Fake().GroupInfo(tallySpec.Name)
+	if group == nil {
+		return nil
+	}
+	for _, m := range group.Members {
+		list = append(list, *m.InstanceID)
+	}
+	return list
+}
+
 // Defends state against two writers: inputs that the brokers' assignor would
 // split over tasks stop the processor with words that say what to do.
 func TestConsumerProtocolRefusesUnequalInputs(t *testing.T) {

@@ -129,6 +129,9 @@ func (t *task) run(ctx context.Context) error {
 	if err == nil {
 		err = t.drain(context.WithoutCancel(ctx))
 	}
+	if ctx.Err() != nil {
+		t.leave(context.WithoutCancel(ctx), err)
+	}
 	end()
 	return errors.Join(err, t.close())
 }

@@ -355,21 +355,14 @@ func (t *task) letGo(number int32) error {
 	return errors.Join(p.discard(), p.store.close())
 }
 
-// drain commits what is open and leaves the group, so that others take over at
-// once instead of after the session timeout.
+// drain commits what is open.
 func (t *task) drain(ctx context.Context) error {
+	if !t.open.begun() {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, t.limits.TransactionTimeout)
 	defer cancel()
-	if t.open.begun() {
-		if err := t.commit(ctx); err != nil {
-			return err
-		}
-	}
-	if err := t.leaveGroup(ctx); err != nil {
-		t.log.Warn("leave the group; others take over after the session timeout", "err", err)
-	}
-	t.abandon() // a join that it may wait for is not meant for it any more, and kfake does not answer it
-	return nil
+	return t.commit(ctx)
 }
 
 // close lets go of everything. An open transaction is left to the broker.
