@@ -1,8 +1,11 @@
 package stream
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -67,6 +70,15 @@ func batchBytes(topic string) int32 {
 		return maxDeadLetterBytes
 	}
 	return maxRecordBytes
+}
+
+// refusedID says why the coordinator did not give this task its transactional id.
+func (t *task) refusedID(err error) error {
+	if errors.Is(err, kerr.InvalidTransactionTimeout) {
+		return fatalf("start %s: its transaction timeout is %s, the brokers allow less: raise their transaction.max.timeout.ms (%v)",
+			t.spec.Name, t.limits.TransactionTimeout, err)
+	}
+	return fmt.Errorf("take transactional id %s: %w", instanceID(t.spec.Name, t.number), err)
 }
 
 // partitioner puts a record where it says, or else where the hash of its key

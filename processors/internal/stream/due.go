@@ -66,8 +66,8 @@ func (p *partition) reindex(batch *pebble.Batch, tx *Tx) error {
 		if !ok {
 			continue
 		}
-		switch {
-		case due.After(p.clock):
+		switch at, woken := tx.woken[string(stored)]; {
+		case due.After(p.clock), !woken || !at.Equal(due): // to come, or the clock has passed it since
 		case p.parked(tx, stored):
 			due = p.clock.Add(parkedRetry)
 		default: // a rule that put nothing off; do not spin on it
@@ -114,6 +114,10 @@ func (p *partition) wake(limit int) (int, error) {
 
 // wakeOne wakes one entry, or sets its timer aside.
 func (p *partition) wakeOne(tx *Tx, stored, value []byte, due time.Time) {
+	if tx.woken == nil {
+		tx.woken = make(map[string]time.Time)
+	}
+	tx.woken[string(stored)] = due
 	u := unit{timer: string(stored)}
 	p.suspects.add(u)
 	v, known := p.suspects.verdict(u)

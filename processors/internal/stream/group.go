@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -336,30 +335,6 @@ func (g *group) topics() map[int32][]string {
 type topicPartition struct {
 	topic     string
 	partition int32
-}
-
-// ends is how far the inputs reached at one moment.
-type ends struct {
-	at     time.Time
-	stable map[topicPartition]int64 // last stable offsets
-}
-
-// readEnds asks for the last stable offsets of the topics.
-func readEnds(ctx context.Context, admin *kadm.Client, topics []string) (*ends, error) {
-	e := &ends{at: time.Now(), stable: make(map[topicPartition]int64)}
-	if len(topics) == 0 {
-		return e, nil
-	}
-	listed, err := admin.ListCommittedOffsets(ctx, topics...)
-	if err != nil {
-		return nil, err
-	}
-	listed.Each(func(o kadm.ListedOffset) {
-		if o.Err == nil {
-			e.stable[topicPartition{o.Topic, o.Partition}] = o.Offset
-		}
-	})
-	return e, nil
 }
 
 // watcher is the balancer of this task: it tells the group what was assigned.

@@ -169,6 +169,10 @@ func (t *task) fetchFailed(topic string, number int32, err error) {
 	case errors.Is(err, kerr.OffsetOutOfRange), errors.As(err, &lost):
 		at := t.at(tp, t.client.CommittedOffsets())
 		t.halt(&halt{reason: stoppedOutOfRange, detail: t.outOfRange(tp, at)}, tp)
+	case errors.Is(err, kerr.UnknownTopicID):
+		// The client never goes on with a topic that was made anew; a new one does,
+		// from the first record, since the group's offsets went with the topic.
+		t.gone = fmt.Errorf("read input %s: it was deleted, and maybe made anew: %w", topic, err)
 	case errors.As(err, &large):
 		t.halt(&halt{reason: stoppedUnreadable, detail: t.unreadable(large.Offset, err)}, tp)
 	default:

@@ -48,3 +48,10 @@ func (p *pace) took(n int, d time.Duration) {
 		p.known, p.perRecord = true, d/time.Duration(n)
 	}
 }
+
+// countBusy counts the time since the last call that was not spent in polls.
+func (t *task) countBusy() {
+	now := time.Now()
+	t.metrics.busy.Add(max(now.Sub(t.counted)-t.waited, 0).Seconds())
+	t.counted, t.waited = now, 0
+}

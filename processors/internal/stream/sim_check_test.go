@@ -253,6 +253,9 @@ func checkDisk(disk vfs.FS, changelog []*kgo.Record, wrong complain) {
 		return // it never had a partition
 	}
 	for _, dir := range dirs {
+		if strings.HasPrefix(dir, "member.") {
+			continue // of [membership]
+		}
 		var number int32
 		if _, err := fmt.Sscanf(strings.SplitN(dir, ".", 2)[0], "%d", &number); err != nil {
 			wrong("directory %s: %v", dir, err)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 // Settings of the simulation. A seed fixes the schedule: who does what when, and
@@ -116,6 +115,12 @@ func simulate(t *testing.T, seed uint64, unsafe bool) (damage []string, log *sim
 	w.calm()
 	stop()
 	<-fed
+	return w.settle(), w.log
+}
+
+// settle waits until all inputs are handled, ends the processes and reports the
+// damage.
+func (w *world) settle() (damage []string) {
 	if !w.catchUp(4 * time.Minute) {
 		inputs, copies, dead, closed := w.view.counts()
 		damage = append(damage, fmt.Sprintf("minutes after the trouble not all is done: %d inputs, %d copies, %d dead letters, %d in closed runs", inputs, copies, dead, closed))
@@ -123,21 +128,17 @@ func simulate(t *testing.T, seed uint64, unsafe bool) (damage []string, log *sim
 	w.until(time.Now().Add(1500 * time.Millisecond)) // for what should not come
 	damage = append(damage, w.drainAll()...)
 	w.until(time.Now().Add(time.Second))
+	if err := w.view.complete(context.Background()); err != nil {
+		damage = append(damage, fmt.Sprintf("the view lacks records: %v", err))
+	}
 	damage = append(damage, w.view.damage()...)
-	return append(damage, w.checkDisks()...), w.log
+	return append(damage, w.checkDisks()...)
 }
 
 // catchUp waits until all inputs are handled and all runs are closed.
 func (w *world) catchUp(longest time.Duration) bool {
-	stable := time.Now()
 	for end := time.Now().Add(longest); time.Now().Before(end); {
 		w.until(time.Now().Add(250 * time.Millisecond))
-		if g := w.cluster.GroupInfo(simSpec.Name); g == nil || g.State != "PreparingRebalance" {
-			stable = time.Now()
-		} else if time.Since(stable) > 35*time.Second {
-			w.endRebalance(g)
-			stable = time.Now()
-		}
 		if inputs, copies, dead, closed := w.view.counts(); copies+dead >= inputs && closed >= inputs-dead {
 			return true
 		}
@@ -145,10 +146,22 @@ func (w *world) catchUp(longest time.Duration) bool {
 	return false
 }
 
-// endRebalance has the group forget its members. A coordinator of Kafka waits for
-// them no longer than the rebalance timeout of 30 s; kfake's wait begins anew
-// with each that joins, and so may never end.
-func (w *world) endRebalance(g *kfake.GroupInfo) {
+// boundRebalance has the group forget its members when it has waited for them for
+// too long. A coordinator of Kafka waits no longer than the rebalance timeout of
+// 30 s; kfake's wait begins anew with each that joins, and so may never end.
+func (w *world) boundRebalance() {
+	if time.Since(w.looked) < time.Second {
+		return
+	}
+	w.looked = time.Now()
+	g := w.cluster.GroupInfo(simSpec.Name)
+	if g == nil || g.State != "PreparingRebalance" {
+		w.stable = w.looked
+	}
+	if time.Since(w.stable) < 35*time.Second {
+		return
+	}
+	w.stable = w.looked
 	w.log.say("the group waits for members for ever")
 	client, err := w.cfg.Client()
 	if err != nil {
@@ -170,7 +183,7 @@ func (w *world) endRebalance(g *kfake.GroupInfo) {
 func (w *world) drainAll() (damage []string) {
 	for _, h := range w.hosts {
 		if h.proc != nil {
-			if !h.proc.end(time.Minute) {
+			if !h.proc.end() {
 				damage = append(damage, fmt.Sprintf("host %d does not drain", h.number))
 			}
 			w.retire(h)

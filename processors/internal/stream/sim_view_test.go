@@ -2,9 +2,12 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"headwater.internal/platform/internal/event"
@@ -14,6 +17,7 @@ import (
 // are made on it alone.
 type view struct {
 	client *kgo.Client
+	topics []string
 	schema *event.Schema
 	done   chan struct{}
 	cancel context.CancelFunc
@@ -31,11 +35,11 @@ func (w *world) watch(topics []string) *view {
 		w.tb.Fatal(err)
 	}
 	client, err := w.cfg.Client(kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.RetryBackoffFn(retryBackoff))
+		kgo.KeepControlRecords(), kgo.RetryBackoffFn(retryBackoff))
 	if err != nil {
 		w.tb.Fatal(err)
 	}
-	v := &view{client: client, schema: schema, done: make(chan struct{}), records: make(map[string][]*kgo.Record), next: make(map[topicPartition]int64)}
+	v := &view{client: client, topics: topics, schema: schema, done: make(chan struct{}), records: make(map[string][]*kgo.Record), next: make(map[topicPartition]int64)}
 	var ctx context.Context
 	ctx, v.cancel = context.WithCancel(context.Background())
 	go func() {
@@ -58,6 +62,9 @@ func (v *view) take(fetches kgo.Fetches) {
 			return
 		}
 		v.next[tp] = r.Offset + 1
+		if r.Attrs.IsControl() {
+			return
+		}
 		v.records[r.Topic] = append(v.records[r.Topic], r)
 		if r.Topic == "runs" {
 			t, err := v.tally(r)
@@ -89,6 +96,31 @@ func (v *view) counts() (inputs, copies, dead, closed int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return len(v.records["raw.a"]) + len(v.records["raw.b"]), len(v.records["copies"]), len(v.records[DeadLetterTopic]), int(v.closed)
+}
+
+// complete waits until all that was written has been seen: after leaders have
+// moved the view may be seconds behind.
+func (v *view) complete(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	ends, err := readEnds(ctx, kadm.NewClient(v.client), v.topics)
+	if err != nil {
+		return err
+	}
+	for tp, end := range ends.stable {
+		for v.at(tp) < end {
+			if err := pause(ctx, 20*time.Millisecond); err != nil {
+				return fmt.Errorf("wait for %s/%d up to %d: %w", tp.topic, tp.partition, end, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (v *view) at(tp topicPartition) int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.next[tp]
 }
 
 // all is a copy of what was seen.

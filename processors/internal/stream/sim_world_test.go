@@ -35,6 +35,7 @@ type world struct {
 	rng     *rand.Rand
 	unsafe  bool
 	assigns protocol
+	quiet   atomic.Bool // nothing is written to the inputs
 	network kfake.VirtualNetwork
 	cluster *kfake.Cluster
 	cfg     kafka.Config
@@ -44,6 +45,8 @@ type world struct {
 	ids     map[string]int // of the outputs' schemas
 
 	hosts   []*host
+	looked  time.Time  // at the group
+	stable  time.Time  // when the group was last seen not to wait for its members
 	retired []*process // dead, replaced or drained; still winding up
 }
 
@@ -59,22 +62,23 @@ type host struct {
 type process struct {
 	link    *link
 	disk    *vfs.MemFS
-	dead    atomic.Bool // killed: whatever it goes on to do does not happen
-	last    atomic.Bool // it is not started anew: another process has its place
+	left    atomic.Pointer[vfs.MemFS] // the disk as it was when the process died by itself
+	dead    atomic.Bool               // killed: whatever it goes on to do does not happen
+	last    atomic.Bool               // it is not started anew: another process has its place
 	crashAt atomic.Pointer[crashPoint]
 	task    atomic.Pointer[task]
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
 
-// end waits for the process to end by itself, and then makes it. It says false
+// end waits a minute for the process to end by itself, and then makes it. It says false
 // when it had to.
-func (p *process) end(patience time.Duration) bool {
+func (p *process) end() bool {
 	p.cancel()
 	select {
 	case <-p.done:
 		return true
-	case <-time.After(patience):
+	case <-time.After(time.Minute):
 	}
 	p.dead.Store(true)
 	p.link.cut(true)
@@ -96,7 +100,7 @@ type crashPoint struct {
 
 func newWorld(tb testing.TB, seed uint64, unsafe bool) *world {
 	tb.Helper()
-	w := &world{tb: tb, rng: rand.New(rand.NewPCG(seed, 1)), unsafe: unsafe, log: &simLog{begun: time.Now()}, ids: make(map[string]int)}
+	w := &world{tb: tb, rng: rand.New(rand.NewPCG(seed, 1)), unsafe: unsafe, log: &simLog{begun: time.Now()}, stable: time.Now(), ids: make(map[string]int)}
 	w.assigns = []protocol{classicProtocol, consumerProtocol}[w.rng.IntN(2)]
 	w.log.say("protocol %s", w.assigns)
 	var topics []string
@@ -131,7 +135,7 @@ func (w *world) close() {
 		w.kill(h)
 	}
 	for _, p := range w.retired {
-		p.end(time.Minute)
+		p.end()
 	}
 	w.view.close()
 	w.cluster.Close()
@@ -191,6 +195,7 @@ func (w *world) passes(h *host, p *process, point string) error {
 	p.link.pass()
 	if c := p.crashAt.Load(); c != nil && c.name == point && c.count.Add(1) > c.after && p.dead.CompareAndSwap(false, true) {
 		w.log.say("host %d dies at %s", h.number, point)
+		p.left.Store(p.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))}))
 		p.link.cut(true)
 	}
 	if p.dead.Load() {
@@ -214,7 +219,9 @@ func (w *world) loseProcess(h *host, kept int) {
 	}
 	p.dead.Store(true)
 	p.link.cut(true)
-	h.disk = w.clone(p.disk, kept)
+	if h.disk = p.left.Load(); h.disk == nil {
+		h.disk = w.clone(p.disk, kept)
+	}
 	w.retire(h)
 	p.link.thaw()
 	p.cancel()
@@ -234,6 +241,7 @@ func (w *world) retire(h *host) {
 // until lets the time come, and starts processes that are due meanwhile.
 func (w *world) until(at time.Time) {
 	for time.Now().Before(at) {
+		w.boundRebalance()
 		for _, h := range w.hosts {
 			if h.proc != nil && h.proc.dead.Load() { // died at a point of the commit
 				w.kill(h)
@@ -268,6 +276,9 @@ func (w *world) feed(ctx context.Context, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	for next := 0; ctx.Err() == nil; {
 		_ = pause(ctx, time.Duration(20+rng.IntN(200))*time.Millisecond)
+		if w.quiet.Load() {
+			continue
+		}
 		client, topic := plain, "raw.a"
 		if rng.IntN(3) == 0 {
 			client, topic = txn, "raw.b"

@@ -48,6 +48,7 @@ type task struct {
 	position  map[topicPartition]int64 // next offset to come
 	patience  *patience
 	halts     *halts
+	gone      error // an input that the client will not read again
 	tries     map[topicPartition]tried
 	pace      pace
 	tempo     tempo
@@ -122,7 +123,7 @@ func (t *task) run(ctx context.Context) error {
 			err = t.loop(ctx)
 		}
 	} else if ctx.Err() == nil {
-		err = fmt.Errorf("take transactional id %s: %w", instanceID(t.spec.Name, t.number), err)
+		err = t.refusedID(err)
 	} else {
 		err = nil // told to stop
 	}
@@ -166,6 +167,9 @@ func (t *task) step(ctx context.Context) (again *again, err error) {
 		return nil, err
 	}
 	fetches := t.poll(ctx)
+	if t.gone != nil {
+		return nil, t.gone
+	}
 	if again, err = t.applyAll(fetches); err != nil || again != nil {
 		return again, err
 	}
@@ -270,10 +274,17 @@ func (t *task) wakeAll() error {
 		}
 		limit = min(limit, t.pace.narrow)
 	}
+	var committed map[string]map[int32]kgo.EpochOffset
 	for _, number := range slices.Sorted(maps.Keys(t.parts)) {
 		p := t.parts[number]
 		if p.stopped || p.migrating() || p.clock.IsZero() || p.nextDue.After(p.clock) {
 			continue
+		}
+		if committed == nil {
+			committed = t.client.CommittedOffsets()
+		}
+		if !has(committed, number) {
+			continue // the client has no offsets yet, or has lost the partition: fence could not tell
 		}
 		if err := t.begin(); err != nil {
 			return err
@@ -291,79 +302,6 @@ func (t *task) wakeAll() error {
 		t.metrics.punctuate.Observe(time.Since(begun).Seconds())
 	}
 	return nil
-}
-
-// idleSlack is how far the clock of an idle partition stays behind the wall: a
-// record may be on its way for so long after it was stamped.
-const idleSlack = time.Second
-
-// moveClocks advances the clocks of partitions that have processed everything
-// that the inputs held at a known moment.
-func (t *task) moveClocks() {
-	e := t.ends.Load()
-	if e == nil || e == t.seen {
-		return
-	}
-	t.seen = e
-	committed := t.client.CommittedOffsets()
-	behind := time.Duration(0)
-	for number, topics := range t.group.topics() {
-		p := t.parts[number]
-		if p == nil {
-			continue
-		}
-		caughtUp := true
-		for _, topic := range topics {
-			tp := topicPartition{topic, number}
-			end, known := e.stable[tp]
-			lag := end - t.at(tp, committed)
-			caughtUp = caughtUp && known && lag <= 0
-			t.metrics.setLag(tp, max(lag, 0))
-		}
-		if caughtUp {
-			p.advance(e.at.Add(-idleSlack))
-		} else if !p.clock.IsZero() {
-			behind = max(behind, e.at.Sub(p.clock))
-		}
-	}
-	t.metrics.timeLag.Set(behind.Seconds())
-}
-
-// at is the next offset to come of one input.
-func (t *task) at(tp topicPartition, committed map[string]map[int32]kgo.EpochOffset) int64 {
-	if at, ok := t.position[tp]; ok {
-		return at
-	}
-	if c, ok := committed[tp.topic][tp.partition]; ok && c.Offset > 0 {
-		return c.Offset
-	}
-	return 0
-}
-
-// endsEvery is how often the inputs' ends are asked for.
-const endsEvery = 250 * time.Millisecond
-
-func (t *task) watchEnds(ctx context.Context) {
-	for pause(ctx, endsEvery) == nil {
-		var topics []string
-		for _, list := range t.group.topics() {
-			topics = append(topics, list...)
-		}
-		slices.Sort(topics)
-		asked, cancel := context.WithTimeout(ctx, 5*time.Second)
-		if e, err := readEnds(asked, t.admin, slices.Compact(topics)); err == nil {
-			t.ends.Store(e)
-		} else if ctx.Err() == nil {
-			t.log.Warn("read the ends of the inputs", "err", err)
-		}
-		cancel()
-	}
-}
-
-func (t *task) countBusy() {
-	now := time.Now()
-	t.metrics.busy.Add(max(now.Sub(t.counted)-t.waited, 0).Seconds())
-	t.counted, t.waited = now, 0
 }
 
 // inputs reads the partition counts and ids of the inputs.

@@ -33,8 +33,9 @@ type Tx struct {
 	order   []*upsert          // upserts as they first came
 	appends []*kgo.Record      // of the record being handled
 
-	undo  []step   // what the record being handled did, to take it back
-	fired [][]byte // index entries that have come due
+	undo  []step               // what the record being handled did, to take it back
+	fired [][]byte             // index entries that have come due
+	woken map[string]time.Time // entries that were woken, and when they were due
 
 	hurry    func() bool // of a query: a scan must end; else nil
 	migrates bool        // it holds a part of a migration
