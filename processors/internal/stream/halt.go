@@ -96,6 +96,13 @@ func (h *halts) remove(gone func(topicPartition) bool) {
 	h.show()
 }
 
+// has says whether the partition stands still.
+func (h *halts) has(tp topicPartition) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.list[tp] != nil
+}
+
 // show writes the gauges. h.mu is held.
 func (h *halts) show() {
 	for _, reason := range heldReasons {

@@ -40,6 +40,7 @@ type restored struct {
 	meta   stateMeta
 	next   int64 // first offset of the changelog that is missing
 	end    int64 // where it is complete
+	looked int64 // of a warm copy: next when it was last looked at
 }
 
 // restore opens and catches up the state of the partitions. inputs are the
@@ -194,8 +195,15 @@ func (r *restorer) replay(ctx context.Context, list []*restored) (int, error) {
 	}
 	n := 0
 	for len(byNumber) > 0 {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
+		polled, cancel := context.WithTimeout(ctx, tailQuiet)
+		fetches := client.PollFetches(polled)
+		cancel()
+		if err := fetches.Err(); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			if err := r.passTails(ctx, client, byNumber); err != nil {
+				return n, err
+			}
+			continue
+		} else if err != nil {
 			return n, fmt.Errorf("read %s: %w", r.spec.State.Topic, err)
 		}
 		var failed error
@@ -220,6 +228,36 @@ func (r *restorer) replay(ctx context.Context, list []*restored) (int, error) {
 	return n, nil
 }
 
+// passTails takes stores past the ends of their changelogs where no records
+// stand. One that is past the end is taken out of the map.
+func (r *restorer) passTails(ctx context.Context, client *kgo.Client, byNumber map[int32]*restored) error {
+	for number, one := range byNumber {
+		next, err := emptyUntil(ctx, r.admin, client, r.spec.State.Topic, number, one.next, one.end)
+		if err != nil && ctx.Err() == nil {
+			r.log.Warn("look at the end of the changelog", "err", err) // the client goes on reading
+		}
+		if next <= one.next {
+			continue
+		}
+		r.metrics.restoreLeft.Sub(float64(next - one.next))
+		if err := one.reach(one.store.db.NewBatch(), next); err != nil {
+			return err
+		}
+		if one.next >= one.end {
+			delete(byNumber, number)
+		}
+	}
+	return nil
+}
+
+// reach applies the batch together with how far it reaches.
+func (one *restored) reach(batch *pebble.Batch, next int64) error {
+	one.next = next
+	meta := one.store.local
+	meta.next, meta.appliedAt = next, time.Now()
+	return one.store.commit(batch, meta)
+}
+
 // replayBatch applies records of one partition together with how far they reach.
 func (r *restorer) replayBatch(one *restored, records []*kgo.Record) (int, error) {
 	batch := one.store.db.NewBatch()
@@ -233,10 +271,7 @@ func (r *restorer) replayBatch(one *restored, records []*kgo.Record) (int, error
 			return n, fmt.Errorf("write state %s: %w", one.store.dir, err)
 		}
 	}
-	one.next = records[len(records)-1].Offset + 1
-	meta := one.store.local
-	meta.next, meta.appliedAt = one.next, time.Now()
-	return n, one.store.commit(batch, meta)
+	return n, one.reach(batch, records[len(records)-1].Offset+1)
 }
 
 func (r *restorer) replayRecord(batch *pebble.Batch, rec *kgo.Record) error {

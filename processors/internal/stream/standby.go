@@ -160,6 +160,9 @@ func (s *standbys) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.passTails(ctx, wanted, logs); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	keep := make(map[int32]bool)
@@ -167,6 +170,7 @@ func (s *standbys) look(ctx context.Context) error {
 		keep[number] = true
 		if one := s.copied[number]; one != nil {
 			s.r.metrics.setStandby(number, max(logs[i].end-one.next, 0))
+			one.looked = one.next
 		} else if err := s.begin(number, logs[i]); err != nil {
 			return err
 		}
@@ -174,6 +178,33 @@ func (s *standbys) look(ctx context.Context) error {
 	for number := range s.copied {
 		if owner, owned := owners[number]; owned && owner != me && !keep[number] {
 			s.drop(number) // one that nobody owns, or we do, is about to be promoted
+		}
+	}
+	return nil
+}
+
+// passTails takes copies to which nothing came since the last look past the ends
+// of their changelogs where no records stand.
+func (s *standbys) passTails(ctx context.Context, wanted []int32, logs []changelog) error {
+	for i, number := range wanted {
+		s.mu.Lock()
+		one := s.copied[number]
+		waits := one != nil && one.next == one.looked && one.next < logs[i].end
+		s.mu.Unlock()
+		if !waits {
+			continue
+		}
+		next, err := emptyUntil(ctx, s.r.admin, s.client, s.r.spec.State.Topic, number, one.looked, logs[i].end)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		if s.copied[number] == one && one.next == one.looked && next > one.next {
+			err = one.reach(one.store.db.NewBatch(), next)
+		}
+		s.mu.Unlock()
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -33,15 +33,16 @@ type task struct {
 	metrics  *metrics
 	log      *slog.Logger
 
-	session *kgo.GroupTransactSession
-	client  *kgo.Client
-	abandon context.CancelFunc // ends all that the client waits for
-	outputs *kgo.Client        // the same but in the control of unsafe.go
-	admin   *kadm.Client
-	group   *group
-	ids     atomic.Pointer[map[string]kadm.TopicID] // of the inputs
-	ends    atomic.Pointer[ends]
-	seen    *ends // the ends that were last acted on
+	session  *kgo.GroupTransactSession
+	client   *kgo.Client
+	abandon  context.CancelFunc // ends all that the client waits for
+	outputs  *kgo.Client        // the same but in the control of unsafe.go
+	admin    *kadm.Client
+	group    *group
+	ids      atomic.Pointer[map[string]kadm.TopicID] // of the inputs
+	ends     atomic.Pointer[ends]
+	seen     *ends // the ends that were last acted on
+	progress progress
 
 	parts     map[int32]*partition
 	readables readables
@@ -71,6 +72,7 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 		patience: deps.patience,
 		halts:    &halts{metrics: deps.metrics, list: make(map[topicPartition]*halt)},
 		tries:    make(map[topicPartition]tried),
+		progress: progress{spots: make(map[topicPartition]spot)},
 		counted:  time.Now(),
 	}
 	t.group = &group{ctx: ctx, assigned: make(map[int32]*assignment), inputs: t.inputs, halts: t.halts}

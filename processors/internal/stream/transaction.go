@@ -286,6 +286,7 @@ func (t *task) letGo(number int32) error {
 	delete(t.parts, number)
 	t.readables.remove(number)
 	t.metrics.forgetLag(number)
+	t.progress.forget(number)
 	t.metrics.taskClosed.Inc()
 	for tp := range t.position {
 		if tp.partition == number {
