@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -62,15 +63,20 @@ func (o Output) Header(key string) string {
 	return ""
 }
 
-// DriverSchemaID is the id of the schema of a Spec's first output; those of the
-// others follow, in the order of the Spec.
-const DriverSchemaID = 1001
+// DriverSchemaID is the id under which drivers write and read the schema of a
+// topic's values: the same in all, so that one processor's outputs are another's
+// inputs.
+func DriverSchemaID(topic string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(topic)) // never fails
+	return 1000 + int(h.Sum32()>>2)
+}
 
 // NewDriver makes a driver for the partition with that number.
 func NewDriver(spec Spec, rule Rule, lookups Lookups, number int32) (*Driver, error) {
 	ids := make(map[string]int)
-	for i, w := range spec.Writes {
-		ids[w.Topic] = DriverSchemaID + i
+	for _, w := range spec.Writes {
+		ids[w.Topic] = DriverSchemaID(w.Topic)
 	}
 	c, err := newCodecs(spec, ids)
 	if err != nil {

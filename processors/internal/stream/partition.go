@@ -191,6 +191,7 @@ func (p *partition) seal(changelog func(*kgo.Record)) error {
 		if v := p.call(tx, func() Verdict { p.sealer.Seal(tx); return Applied }); !v.OK() {
 			return unsealable("seal: %s", v.reason)
 		}
+		p.flushAppends(tx, p.clock, Applied)
 	}
 	for _, u := range tx.order {
 		p.ledgers.minute(u.at).out++

@@ -25,8 +25,8 @@ type Spec struct {
 	About string
 	// Reads lists the inputs. Partition p of each is handled by one task.
 	Reads []Source
-	// Writes lists every topic that the rule may write. A rule that writes
-	// another is stopped.
+	// Writes lists every topic that the rule may write. What writes to another is
+	// refused as if it had panicked.
 	Writes []Sink
 	// State is how the rule's state is kept.
 	State State
@@ -55,8 +55,9 @@ type Sink struct {
 	// the input's, so that a reader finds a customer's records together. Other
 	// records go where the hash of their key puts them.
 	SamePartition bool
-	// KeepsReceipt gives records the receipt time of their input as timestamp.
-	// Others carry the time at which they were written.
+	// KeepsReceipt gives appended records the receipt time of their input as
+	// timestamp, those of Wake and Seal the partition's clock. Others carry the
+	// time at which they were written.
 	KeepsReceipt bool
 }
 

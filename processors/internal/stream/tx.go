@@ -219,10 +219,7 @@ func (tx *Tx) Upsert(topic string, key []byte, value any) {
 
 func (tx *Tx) upsert(sink Sink, key []byte, value any) {
 	id := upsertID(sink, key)
-	at := tx.p.clock
-	if tx.in != nil {
-		at = tx.in.Received
-	}
+	at := tx.received()
 	if u, ok := tx.upserts[id]; ok {
 		tx.undo = append(tx.undo, step{upsert: u, value: u.value})
 		u.value = value
@@ -235,8 +232,18 @@ func (tx *Tx) upsert(sink Sink, key []byte, value any) {
 }
 
 // Append writes one record to the topic. Every one is written. An error means
-// that the record cannot be written as it is, and nothing was.
+// that the record cannot be written as it is, and nothing was. Wake and Seal,
+// which return no verdict, need not look at it: what they did is then refused, as
+// if they had panicked.
 func (tx *Tx) Append(topic string, key []byte, value any, headers []kgo.RecordHeader) error {
+	err := tx.add(topic, key, value, headers)
+	if err != nil && tx.in == nil {
+		tx.refused = err
+	}
+	return err
+}
+
+func (tx *Tx) add(topic string, key []byte, value any, headers []kgo.RecordHeader) error {
 	sink, ok := tx.p.spec.sink(topic)
 	if !ok {
 		return fmt.Errorf("write %s: processor %s does not declare it", topic, tx.p.spec.Name)
@@ -246,14 +253,23 @@ func (tx *Tx) Append(topic string, key []byte, value any, headers []kgo.RecordHe
 		return err
 	}
 	r.Headers = headers
-	if sink.KeepsReceipt && tx.in != nil {
-		r.Timestamp = tx.in.Received
+	if sink.KeepsReceipt {
+		r.Timestamp = tx.received()
 	}
 	if size := recordBytes(r); size > maxRecordBytes {
 		return fmt.Errorf("write %s: the record would have %d bytes, at most %d are taken", topic, size, maxRecordBytes)
 	}
 	tx.appends = append(tx.appends, r)
 	return nil
+}
+
+// received is the receipt time of what is being handled: the record's, or the
+// clock that made it due or ends the transaction.
+func (tx *Tx) received() time.Time {
+	if tx.in != nil {
+		return tx.in.Received
+	}
+	return tx.p.clock
 }
 
 // begin makes the next record or waking the one that rollback takes back.

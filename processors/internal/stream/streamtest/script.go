@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"headwater.internal/platform/processors/internal/stream"
 	"headwater.internal/platform/schemas/processed"
 )
@@ -28,14 +30,18 @@ var Day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 //	                   [anonymous]: an event whose sender named no customer
 //	link <anonymous id> <customer> <time>
 //	                   feeds one identity link
+//	record <topic> <key> <received> [<JSON>]
+//	                   feeds one record of any input, by the schema that the Spec
+//	                   gives it; a tombstone without JSON
 //	advance <time>     moves the clock, as idle time does
 //	abort              ends the transaction without effect
 //	restart            loses the disk and restores from the changelog
 //	ledger             also shows the ledger lines of this block
 //
 // Each block is one transaction. What it writes to a topic that the processor
-// reads, its repartition topic, is fed to it in the next ones, within the block. Times are 15:04:05 on [Day], or RFC 3339. Lines
-// that begin with # are comments.
+// reads, its repartition topic, is fed to it in the next ones, within the block.
+// A verdict other than applied is printed. Times are 15:04:05 on [Day], or RFC
+// 3339. Lines that begin with # are comments.
 type Script struct {
 	Spec  stream.Spec
 	Rule  stream.Rule
@@ -96,7 +102,7 @@ func (r *run) block(commands string) string {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if err := r.command(strings.Fields(line)); err != nil {
+		if err := r.command(line); err != nil {
 			r.tb.Fatalf("%s: %v", line, err)
 		}
 	}
@@ -130,20 +136,23 @@ func (r *run) take(outputs []stream.Output) (fed bool) {
 	return fed
 }
 
-func (r *run) command(words []string) error {
+func (r *run) command(line string) error {
+	words := strings.Fields(line)
+	if need := map[string]int{"link": 4, "advance": 2, "record": 4, "event": 5}[words[0]]; len(words) < need {
+		return fmt.Errorf("%s needs %d words after it, has %q", words[0], need-1, words[1:])
+	}
 	switch words[0] {
 	case "event":
 		return r.event(words[1:])
 	case "link":
-		if len(words) != 4 {
-			return fmt.Errorf("link needs an anonymous id, a customer and a time, has %q", words[1:])
-		}
 		at, err := parseTime(words[3])
 		if err != nil {
 			return err
 		}
-		_, err = r.d.Feed(r.lookups.IdentityLink(r.tb, &processed.IdentityLink{AnonymousID: words[1], Customer: words[2], LinkedTime: at}, at))
-		return err
+		link := &processed.IdentityLink{AnonymousID: words[1], Customer: words[2], LinkedTime: at}
+		return r.feed(words[1], r.lookups.IdentityLink(r.tb, link, at))
+	case "record":
+		return r.record(line, words)
 	case "advance":
 		to, err := parseTime(words[1])
 		if err != nil {
@@ -158,14 +167,40 @@ func (r *run) command(words []string) error {
 		r.ledger = true
 		return nil
 	default:
-		return fmt.Errorf("there is no command %q", words[0])
+		return fmt.Errorf("there is no command %q: event, link, record, advance, abort, restart, ledger", words[0])
 	}
 }
 
-func (r *run) event(words []string) error {
-	if len(words) < 4 {
-		return fmt.Errorf("event needs an id, a customer, a type and a time, has %q", words)
+// feed hands an input over and prints what became of it under its name.
+func (r *run) feed(name string, in stream.Input) error {
+	v, err := r.d.Feed(in)
+	if err == nil && !v.OK() {
+		fmt.Fprintf(&r.out, "%s: %s\n", name, v)
 	}
+	return err
+}
+
+func (r *run) record(line string, words []string) error {
+	at, err := parseTime(words[3])
+	if err != nil {
+		return err
+	}
+	var value any
+	text := line
+	for range 4 {
+		_, text, _ = strings.Cut(strings.TrimLeft(text, " "), " ")
+	}
+	if text = strings.TrimSpace(text); text != "" {
+		value = jsontext.Value(text)
+	}
+	in, err := r.lookups.record(words[1], words[2], value, at)
+	if err != nil {
+		return err
+	}
+	return r.feed(words[2], in)
+}
+
+func (r *run) event(words []string) error {
 	at, err := parseTime(words[3])
 	if err != nil {
 		return err
@@ -192,11 +227,7 @@ func (r *run) event(words []string) error {
 			return fmt.Errorf("there is no option %q", words[i])
 		}
 	}
-	v, err := r.d.Feed(r.lookups.CustomerEvent(r.tb, &e, received))
-	if err == nil && !v.OK() {
-		fmt.Fprintf(&r.out, "%s: %s\n", words[0], v)
-	}
-	return err
+	return r.feed(words[0], r.lookups.CustomerEvent(r.tb, &e, received))
 }
 
 func parseTime(text string) (time.Time, error) {

@@ -6,8 +6,11 @@ package streamtest
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"headwater.internal/platform/internal/event"
 	"headwater.internal/platform/processors/internal/stream"
@@ -78,13 +81,58 @@ func (l *Lookups) Subjects(id int) ([]string, error) {
 // Catalogue has the entries that were added.
 func (l *Lookups) Catalogue() event.View { return event.NewView(l.entries) }
 
-// addOutputs makes the schemas of the outputs known, for rules that read what
-// they wrote.
-func (l *Lookups) addOutputs(tb testing.TB, spec stream.Spec) {
+// addTopics makes the schemas of what the processor reads and writes known.
+func (l *Lookups) addTopics(tb testing.TB, spec stream.Spec) {
 	tb.Helper()
-	for i, w := range spec.Writes {
-		l.AddSchema(tb, stream.DriverSchemaID+i, w.Schema, w.Topic+"-value")
+	for _, r := range spec.Reads {
+		if r.Schema != "" && !strings.HasPrefix(r.Topic, "^") {
+			l.AddSchema(tb, stream.DriverSchemaID(r.Topic), r.Schema, r.Topic+"-value")
+		}
 	}
+	for _, w := range spec.Writes {
+		l.AddSchema(tb, stream.DriverSchemaID(w.Topic), w.Schema, w.Topic+"-value")
+	}
+}
+
+// Record is a record of a topic that the driver's processor reads or writes.
+// value is a generated struct, JSON as [jsontext.Value] with times as RFC 3339,
+// bytes that stay as they are, or nil for a tombstone.
+func (l *Lookups) Record(tb testing.TB, topic, key string, value any, received time.Time) stream.Input {
+	tb.Helper()
+	in, err := l.record(topic, key, value, received)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return in
+}
+
+func (l *Lookups) record(topic, key string, value any, received time.Time) (stream.Input, error) {
+	in := stream.Input{Topic: topic, Key: []byte(key), Received: received}
+	schema := l.schemas[stream.DriverSchemaID(topic)]
+	switch value := value.(type) {
+	case nil:
+		return in, nil
+	case []byte:
+		in.Value = value
+		return in, nil
+	case jsontext.Value:
+		if schema == nil {
+			break
+		}
+		var violations []event.Violation
+		if in.Value, violations = schema.EncodeJSON(nil, value); len(violations) > 0 {
+			return in, fmt.Errorf("encode for %s: %v", topic, violations)
+		}
+		return in, nil
+	default:
+		if schema == nil {
+			break
+		}
+		var err error
+		in.Value, err = schema.Encode(nil, value)
+		return in, err
+	}
+	return in, fmt.Errorf("encode for %s: the Spec gives that topic no schema", topic)
 }
 
 // Driver makes a driver of the rule on one partition that ends with the test.
@@ -94,7 +142,7 @@ func Driver(tb testing.TB, spec stream.Spec, rule stream.Rule, l *Lookups, parti
 	if err != nil {
 		tb.Fatal(err)
 	}
-	l.addOutputs(tb, spec)
+	l.addTopics(tb, spec)
 	tb.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			tb.Error(err)
