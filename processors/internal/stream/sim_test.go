@@ -146,39 +146,6 @@ func (w *world) catchUp(longest time.Duration) bool {
 	return false
 }
 
-// boundRebalance has the group forget its members when it has waited for them for
-// too long. A coordinator of Kafka waits no longer than the rebalance timeout of
-// 30 s; kfake's wait begins anew with each that joins, and so may never end.
-func (w *world) boundRebalance() {
-	if time.Since(w.looked) < time.Second {
-		return
-	}
-	w.looked = time.Now()
-	g := w.cluster.GroupInfo(simSpec.Name)
-	if g == nil || g.State != "PreparingRebalance" {
-		w.stable = w.looked
-	}
-	if time.Since(w.stable) < 35*time.Second {
-		return
-	}
-	w.stable = w.looked
-	w.log.say("the group waits for members for ever")
-	client, err := w.cfg.Client()
-	if err != nil {
-		w.tb.Fatal(err)
-	}
-	defer client.Close()
-	leave := kadm.LeaveGroup(simSpec.Name)
-	for _, m := range g.Members {
-		if m.InstanceID != nil {
-			leave.InstanceIDs(*m.InstanceID)
-		}
-	}
-	if _, err := kadm.NewClient(client).LeaveGroup(context.Background(), leave); err != nil {
-		w.tb.Errorf("end the rebalance: %v", err)
-	}
-}
-
 // drainAll stops the processes as SIGTERM does.
 func (w *world) drainAll() (damage []string) {
 	for _, h := range w.hosts {

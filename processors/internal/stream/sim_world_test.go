@@ -45,9 +45,10 @@ type world struct {
 	ids     map[string]int // of the outputs' schemas
 
 	hosts   []*host
-	looked  time.Time  // at the group
-	stable  time.Time  // when the group was last seen not to wait for its members
-	retired []*process // dead, replaced or drained; still winding up
+	looked  time.Time            // at the group
+	orphans map[string]time.Time // members of no process, and since when they are
+	stable  time.Time            // when the group was last seen not to wait for its members
+	retired []*process           // dead, replaced or drained; still winding up
 }
 
 // host is a place for one process at a time, with a disk that outlives it.
@@ -241,7 +242,7 @@ func (w *world) retire(h *host) {
 // until lets the time come, and starts processes that are due meanwhile.
 func (w *world) until(at time.Time) {
 	for time.Now().Before(at) {
-		w.boundRebalance()
+		w.boundGroup()
 		for _, h := range w.hosts {
 			if h.proc != nil && h.proc.dead.Load() { // died at a point of the commit
 				w.kill(h)
