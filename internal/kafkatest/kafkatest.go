@@ -160,6 +160,14 @@ func (c *Cluster) Fake() *kfake.Cluster {
 	return c.fake
 }
 
+// NeedsReal skips the test on the fake, which replicates and moves nothing.
+func (c *Cluster) NeedsReal() {
+	c.tb.Helper()
+	if c.fake != nil {
+		c.tb.Skipf("needs brokers that replicate: set %s=apache", EnvKafka)
+	}
+}
+
 // Stop takes all brokers away, as a power cut would. Connections break and dials
 // are refused.
 func (c *Cluster) Stop() {

@@ -1,0 +1,186 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// Settings that hold a reassignment back (KIP-73, KIP-542). Rates are of a
+// broker, in bytes per second; the lists, of a topic, say which replicas count.
+const (
+	leaderRate       = "leader.replication.throttled.rate"
+	followerRate     = "follower.replication.throttled.rate"
+	leaderReplicas   = "leader.replication.throttled.replicas"
+	followerReplicas = "follower.replication.throttled.replicas"
+)
+
+// throttle holds the moves back: the copies leave from brokers that have the
+// partition and arrive at those that get it. Only these replicas count, so that
+// followers that merely keep up are not slowed. A list that stands is added to.
+func (r *Reassigner) throttle(ctx context.Context, moves []Move, snapshot Snapshot) error {
+	if r.options.BytesPerSecond <= 0 {
+		return nil
+	}
+	rate := strconv.FormatInt(r.options.BytesPerSecond, 10)
+	rates := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: leaderRate, Value: &rate}, {Op: kadm.SetConfig, Name: followerRate, Value: &rate}}
+	if err := r.alterBrokers(ctx, rates, involved(moves, snapshot)...); err != nil {
+		return fmt.Errorf("limit the rate of moves: %w", err)
+	}
+	for topic, lists := range throttledReplicas(moves) {
+		var changes []kadm.AlterConfig
+		for name, replicas := range lists {
+			for _, replica := range replicas {
+				changes = append(changes, kadm.AlterConfig{Op: kadm.AppendConfig, Name: name, Value: &replica})
+			}
+		}
+		if err := r.alterTopic(ctx, topic, mergeAppends(changes)); err != nil {
+			return fmt.Errorf("limit the moves of %q: %w", topic, err)
+		}
+	}
+	return nil
+}
+
+// involved are the brokers that send or receive, as far as they are up: one that
+// is down would time the change out (KAFKA-13392).
+func involved(moves []Move, snapshot Snapshot) []int32 {
+	var ids []int32
+	for _, m := range moves {
+		ids = append(append(ids, m.From...), m.To...)
+	}
+	slices.Sort(ids)
+	return slices.DeleteFunc(slices.Compact(ids), func(id int32) bool {
+		b, ok := snapshot.Broker(id)
+		return !ok || !b.Up
+	})
+}
+
+// throttledReplicas lists partition:broker by topic and setting.
+func throttledReplicas(moves []Move) map[string]map[string][]string {
+	lists := make(map[string]map[string][]string)
+	for _, m := range moves {
+		if lists[m.Topic] == nil {
+			lists[m.Topic] = make(map[string][]string)
+		}
+		add := func(name string, ids []int32) {
+			for _, id := range ids {
+				lists[m.Topic][name] = append(lists[m.Topic][name], fmt.Sprintf("%d:%d", m.Partition, id))
+			}
+		}
+		add(leaderReplicas, m.From)
+		add(followerReplicas, m.Added())
+	}
+	return lists
+}
+
+// mergeAppends makes one change of all appends to the same setting: Kafka takes
+// each setting once a request.
+func mergeAppends(changes []kadm.AlterConfig) []kadm.AlterConfig {
+	var merged []kadm.AlterConfig
+	for _, c := range changes {
+		i := slices.IndexFunc(merged, func(m kadm.AlterConfig) bool { return m.Name == c.Name })
+		if i < 0 {
+			merged = append(merged, c)
+			continue
+		}
+		joined := *merged[i].Value + "," + *c.Value
+		merged[i].Value = &joined
+	}
+	return merged
+}
+
+// unthrottle takes away every limit that a reassignment left, a killed one too.
+// It is called when nothing moves: then no limit is of use to anybody.
+func (r *Reassigner) unthrottle(ctx context.Context) error {
+	topics, err := r.throttledTopics(ctx)
+	if err != nil {
+		return err
+	}
+	gone := []kadm.AlterConfig{{Op: kadm.DeleteConfig, Name: leaderReplicas}, {Op: kadm.DeleteConfig, Name: followerReplicas}}
+	var errs []error
+	for _, topic := range topics {
+		errs = append(errs, r.alterTopic(ctx, topic, gone))
+	}
+	brokers, err := r.throttledBrokers(ctx)
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	rates := []kadm.AlterConfig{{Op: kadm.DeleteConfig, Name: leaderRate}, {Op: kadm.DeleteConfig, Name: followerRate}}
+	if len(brokers) > 0 {
+		errs = append(errs, r.alterBrokers(ctx, rates, brokers...))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("take the limits of moves away: %w", err)
+	}
+	return nil
+}
+
+func (r *Reassigner) throttledTopics(ctx context.Context) ([]string, error) {
+	names, err := r.admin.ListTopics(ctx)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	configs, err := r.admin.DescribeTopicConfigs(ctx, names.Names()...)
+	if err != nil {
+		return nil, err
+	}
+	return having(configs, leaderReplicas, followerReplicas), nil
+}
+
+func (r *Reassigner) throttledBrokers(ctx context.Context) ([]int32, error) {
+	brokers, err := r.admin.ListBrokers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	configs, err := r.admin.DescribeBrokerConfigs(ctx, brokers.NodeIDs()...)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int32
+	for _, name := range having(configs, leaderRate, followerRate) {
+		id, err := strconv.ParseInt(name, 10, 32)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, int32(id))
+	}
+	return ids, nil
+}
+
+// having are the resources that have one of the settings themselves.
+func having(configs kadm.ResourceConfigs, names ...string) []string {
+	var found []string
+	for _, resource := range configs {
+		for _, c := range resource.Configs {
+			own := c.Source.String() == "DYNAMIC_TOPIC_CONFIG" || c.Source.String() == "DYNAMIC_BROKER_CONFIG"
+			if own && slices.Contains(names, c.Key) && c.Value != nil && *c.Value != "" {
+				found = append(found, resource.Name)
+				break
+			}
+		}
+	}
+	return found
+}
+
+func (r *Reassigner) alterTopic(ctx context.Context, topic string, changes []kadm.AlterConfig) error {
+	responses, err := r.admin.AlterTopicConfigs(ctx, changes, topic)
+	return firstAlterError(responses, err)
+}
+
+func (r *Reassigner) alterBrokers(ctx context.Context, changes []kadm.AlterConfig, ids ...int32) error {
+	responses, err := r.admin.AlterBrokerConfigs(ctx, changes, ids...)
+	return firstAlterError(responses, err)
+}
+
+func firstAlterError(responses kadm.AlterConfigsResponses, err error) error {
+	for _, one := range responses {
+		if one.Err != nil && err == nil {
+			err = fmt.Errorf("%s: %w %s", one.Name, one.Err, one.ErrMessage)
+		}
+	}
+	return err
+}
