@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -32,6 +33,7 @@ type Reassigner struct {
 	client  *kgo.Client
 	admin   *kadm.Client
 	options Options
+	targets map[topicPartition][]int32 // replicas that what was moved ends with
 }
 
 // NewReassigner makes a Reassigner on a client that may alter the cluster.
@@ -45,7 +47,7 @@ func NewReassigner(client *kgo.Client, o Options) *Reassigner {
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
-	return &Reassigner{client: client, admin: kadm.NewClient(client), options: o}
+	return &Reassigner{client: client, admin: kadm.NewClient(client), options: o, targets: make(map[topicPartition][]int32)}
 }
 
 // Run makes plans and carries them out until there is nothing left to move. plan
@@ -53,8 +55,12 @@ func NewReassigner(client *kgo.Client, o Options) *Reassigner {
 // that it never acts on a cluster that has changed since. Every new replica is in
 // sync before an old one goes, so no partition is ever less safe than it was.
 // When ctx ends, what was handed over goes on and keeps its limit; the next Run
-// takes both up. Limits are gone when it returns without error.
+// takes it up under the limit that it has itself. Limits are gone when it returns
+// without error.
 func (r *Reassigner) Run(ctx context.Context, plan func(Snapshot) (Plan, error)) error {
+	if err := r.adopt(ctx); err != nil {
+		return err
+	}
 	done := 0
 	for {
 		snapshot, err := r.settled(ctx, done)
@@ -102,24 +108,25 @@ func (r *Reassigner) begin(ctx context.Context, batch []Move, snapshot Snapshot)
 	if err != nil {
 		return fmt.Errorf("move replicas: %w", err)
 	}
+	for _, m := range batch {
+		r.targets[topicPartition{m.Topic, m.Partition}] = m.To
+	}
 	return nil
 }
 
 // settled waits until nothing moves and returns the cluster as it is then.
 func (r *Reassigner) settled(ctx context.Context, done int) (Snapshot, error) {
 	for {
-		moving, err := r.admin.ListPartitionReassignments(ctx, nil)
+		moving, err := listMoving(ctx, r.client)
 		if err != nil {
-			return Snapshot{}, fmt.Errorf("ask what moves: %w", err)
+			return Snapshot{}, err
 		}
-		var left []Partition
-		for _, topic := range moving {
-			for _, m := range topic {
-				left = append(left, Partition{Topic: m.Topic, Number: m.Partition, Replicas: m.Replicas, Adding: m.AddingReplicas, Removing: m.RemovingReplicas})
-			}
+		left := slices.Collect(maps.Values(moving))
+		for at, p := range moving {
+			r.targets[at] = p.Replicas
 		}
 		if len(left) == 0 {
-			return Read(ctx, r.client)
+			return r.read(ctx)
 		}
 		r.options.Progress(Progress{Done: max(0, done-len(left)), Total: done, Moving: left})
 		select {
@@ -128,6 +135,39 @@ func (r *Reassigner) settled(ctx context.Context, done int) (Snapshot, error) {
 		case <-time.After(r.options.Poll):
 		}
 	}
+}
+
+// heardWithin is how long brokers take at most to hear of what the controller has
+// decided, unless something is wrong with them.
+const heardWithin = 10 * time.Second
+
+// read returns the cluster once the broker that is asked has heard how the moves
+// ended. Before that it still names the replicas that have gone, and a plan made of
+// those would give partitions more replicas than they had. A partition that somebody
+// else has moved since never agrees, so that the wait is bounded.
+func (r *Reassigner) read(ctx context.Context) (Snapshot, error) {
+	for begun := time.Now(); ; {
+		snapshot, err := Read(ctx, r.client)
+		if err != nil || r.heard(snapshot) || time.Since(begun) > heardWithin {
+			clear(r.targets)
+			return snapshot, err
+		}
+		select {
+		case <-ctx.Done():
+			return Snapshot{}, fmt.Errorf("read the cluster: %w", context.Cause(ctx))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (r *Reassigner) heard(s Snapshot) bool {
+	for _, p := range s.Partitions {
+		target, ok := r.targets[topicPartition{p.Topic, p.Number}]
+		if ok && (p.Moving() || !slices.Equal(slices.Sorted(slices.Values(p.Replicas)), slices.Sorted(slices.Values(target)))) {
+			return false
+		}
+	}
+	return true
 }
 
 // elect gives leadership back to the preferred replicas that are in sync but do

@@ -101,7 +101,7 @@ func TestInterruptedDrainIsTakenUp(t *testing.T) {
 	drain := func(s Snapshot) (Plan, error) { return s.Drain(0) }
 
 	ctx, cancel := context.WithCancel(t.Context())
-	slow := NewReassigner(client, Options{BytesPerSecond: 1 << 20, Batch: 1, Poll: 50 * time.Millisecond, Progress: func(p Progress) {
+	slow := NewReassigner(client, Options{BytesPerSecond: 64 << 10, Batch: 1, Poll: 50 * time.Millisecond, Progress: func(p Progress) {
 		if len(p.Moving) > 0 {
 			cancel()
 		}

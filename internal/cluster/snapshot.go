@@ -55,6 +55,11 @@ type Partition struct {
 	MinISR   int   // min.insync.replicas
 }
 
+type topicPartition struct {
+	topic  string
+	number int32
+}
+
 // Moving says whether a reassignment is under way.
 func (p Partition) Moving() bool { return len(p.Adding)+len(p.Removing) > 0 }
 
@@ -91,7 +96,7 @@ func Read(ctx context.Context, client *kgo.Client) (Snapshot, error) {
 	if err != nil {
 		return s, fmt.Errorf("read the cluster: %w", err)
 	}
-	if err := s.readPartitions(ctx, admin); err != nil {
+	if err := s.readPartitions(ctx, client); err != nil {
 		return s, fmt.Errorf("read the cluster's partitions: %w", err)
 	}
 	if err := s.readSizes(ctx, admin); err != nil {
@@ -125,12 +130,13 @@ func readMembers(ctx context.Context, client *kgo.Client) (Snapshot, error) {
 	return s, nil
 }
 
-func (s *Snapshot) readPartitions(ctx context.Context, admin *kadm.Client) error {
+func (s *Snapshot) readPartitions(ctx context.Context, client *kgo.Client) error {
+	admin := kadm.NewClient(client)
 	meta, err := admin.Metadata(ctx)
 	if err != nil {
 		return err
 	}
-	moving, err := admin.ListPartitionReassignments(ctx, nil)
+	moving, err := listMoving(ctx, client)
 	if err != nil {
 		return err
 	}
@@ -147,14 +153,37 @@ func (s *Snapshot) readPartitions(ctx context.Context, admin *kadm.Client) error
 				Topic: p.Topic, Number: p.Partition, Leader: p.Leader,
 				Replicas: p.Replicas, ISR: p.ISR, MinISR: minISR[p.Topic],
 			}
-			if m, ok := moving[p.Topic][p.Partition]; ok {
-				one.Adding, one.Removing = m.AddingReplicas, m.RemovingReplicas
-				one.Replicas = without(m.Replicas, m.RemovingReplicas...)
+			if m, ok := moving[topicPartition{p.Topic, p.Partition}]; ok {
+				one.Replicas, one.Adding, one.Removing = m.Replicas, m.Adding, m.Removing
 			}
 			s.Partitions = append(s.Partitions, one)
 		}
 	}
 	return nil
+}
+
+// listMoving asks the controller for every reassignment that is under way. An empty
+// list of topics asks for none; null asks for all, which kadm cannot say.
+func listMoving(ctx context.Context, client *kgo.Client) (map[topicPartition]Partition, error) {
+	req := kmsg.NewPtrListPartitionReassignmentsRequest()
+	req.Topics = nil
+	resp, err := req.RequestWith(ctx, client)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask what moves: %w", err)
+	}
+	moving := make(map[topicPartition]Partition)
+	for _, topic := range resp.Topics {
+		for _, p := range topic.Partitions {
+			moving[topicPartition{topic.Topic, p.Partition}] = Partition{
+				Topic: topic.Topic, Number: p.Partition, Replicas: without(p.Replicas, p.RemovingReplicas...),
+				Adding: p.AddingReplicas, Removing: p.RemovingReplicas,
+			}
+		}
+	}
+	return moving, nil
 }
 
 func readMinISR(ctx context.Context, admin *kadm.Client, topics []string) (map[string]int, error) {

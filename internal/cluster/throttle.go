@@ -26,10 +26,8 @@ func (r *Reassigner) throttle(ctx context.Context, moves []Move, snapshot Snapsh
 	if r.options.BytesPerSecond <= 0 {
 		return nil
 	}
-	rate := strconv.FormatInt(r.options.BytesPerSecond, 10)
-	rates := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: leaderRate, Value: &rate}, {Op: kadm.SetConfig, Name: followerRate, Value: &rate}}
-	if err := r.alterBrokers(ctx, rates, involved(moves, snapshot)...); err != nil {
-		return fmt.Errorf("limit the rate of moves: %w", err)
+	if err := r.limit(ctx, involved(moves, snapshot)); err != nil {
+		return err
 	}
 	for topic, lists := range throttledReplicas(moves) {
 		var changes []kadm.AlterConfig
@@ -43,6 +41,30 @@ func (r *Reassigner) throttle(ctx context.Context, moves []Move, snapshot Snapsh
 		}
 	}
 	return nil
+}
+
+func (r *Reassigner) limit(ctx context.Context, brokers []int32) error {
+	if len(brokers) == 0 {
+		return nil
+	}
+	rate := strconv.FormatInt(r.options.BytesPerSecond, 10)
+	rates := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: leaderRate, Value: &rate}, {Op: kadm.SetConfig, Name: followerRate, Value: &rate}}
+	if err := r.alterBrokers(ctx, rates, brokers...); err != nil {
+		return fmt.Errorf("limit the rate of moves: %w", err)
+	}
+	return nil
+}
+
+// adopt puts moves that an earlier run left under this one's limit.
+func (r *Reassigner) adopt(ctx context.Context) error {
+	if r.options.BytesPerSecond <= 0 {
+		return r.unthrottle(ctx)
+	}
+	brokers, err := r.throttledBrokers(ctx)
+	if err != nil {
+		return err
+	}
+	return r.limit(ctx, brokers)
 }
 
 // involved are the brokers that send or receive, as far as they are up: one that
@@ -94,7 +116,6 @@ func mergeAppends(changes []kadm.AlterConfig) []kadm.AlterConfig {
 }
 
 // unthrottle takes away every limit that a reassignment left, a killed one too.
-// It is called when nothing moves: then no limit is of use to anybody.
 func (r *Reassigner) unthrottle(ctx context.Context) error {
 	topics, err := r.throttledTopics(ctx)
 	if err != nil {
