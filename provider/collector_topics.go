@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -14,7 +15,8 @@ type topicInfo struct {
 	id                kadm.TopicID
 	partitions        int64
 	replicationFactor int64
-	leaderless        int // partitions without a leader
+	leaderless        int  // partitions without a leader
+	moving            bool // a reassignment is under way
 }
 
 func loadTopics(dial connect) func(context.Context) (map[string]topicInfo, error) {
@@ -27,7 +29,7 @@ func loadTopics(dial connect) func(context.Context) (map[string]topicInfo, error
 		if err != nil {
 			return nil, err
 		}
-		moving, err := listMoves(ctx, client)
+		moving, err := listMoves(ctx, client, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -58,15 +60,27 @@ func loadTopic(dial connect) func(context.Context, string) (topicInfo, bool, err
 		case detail.Err != nil:
 			return topicInfo{}, false, detail.Err
 		}
-		return describeTopic(detail, nil), true, nil
+		set := kmsg.NewListPartitionReassignmentsRequestTopic()
+		set.Topic = name
+		for p := range detail.Partitions {
+			set.Partitions = append(set.Partitions, p)
+		}
+		moving, err := listMoves(ctx, client, []kmsg.ListPartitionReassignmentsRequestTopic{set})
+		if err != nil {
+			return topicInfo{}, false, err
+		}
+		return describeTopic(detail, moving[name]), true, nil
 	}
 }
 
-// listMoves returns how many replicas each moving partition is losing, by topic
-// and partition. A principal that may not ask is told that nothing moves.
-func listMoves(ctx context.Context, client *clusterClient) (map[string]map[int32]int, error) {
+// listMoves returns how many of a moving partition's replicas do not count, by
+// topic and partition: those that are being filled, or else those that go. So a
+// change of the replication factor is seen as made once it is, and a topic whose
+// replicas only change places has as many as ever. A principal that may not ask is
+// told that nothing moves. Of nil topics it asks for all, which kadm cannot say.
+func listMoves(ctx context.Context, client *clusterClient, topics []kmsg.ListPartitionReassignmentsRequestTopic) (map[string]map[int32]int, error) {
 	req := kmsg.NewPtrListPartitionReassignmentsRequest()
-	req.Topics = nil // all of them, which kadm's method cannot ask
+	req.Topics = topics
 	resp, err := req.RequestWith(ctx, client.raw)
 	if err == nil {
 		err = kerr.ErrorForCode(resp.ErrorCode)
@@ -81,18 +95,16 @@ func listMoves(ctx context.Context, client *clusterClient) (map[string]map[int32
 	for _, topic := range resp.Topics {
 		moves[topic.Topic] = map[int32]int{}
 		for _, p := range topic.Partitions {
-			moves[topic.Topic][p.Partition] = len(p.RemovingReplicas)
+			moves[topic.Topic][p.Partition] = cmp.Or(len(p.AddingReplicas), len(p.RemovingReplicas))
 		}
 	}
 	return moves, nil
 }
 
-// describeTopic counts replicas without those that a reassignment takes away, so
-// that a plan stays empty while replicas move.
-func describeTopic(detail kadm.TopicDetail, leaving map[int32]int) topicInfo {
-	info := topicInfo{id: detail.ID, partitions: int64(len(detail.Partitions))}
+func describeTopic(detail kadm.TopicDetail, uncounted map[int32]int) topicInfo {
+	info := topicInfo{id: detail.ID, partitions: int64(len(detail.Partitions)), moving: len(uncounted) > 0}
 	for id, p := range detail.Partitions {
-		replicas := int64(len(p.Replicas) - leaving[id])
+		replicas := int64(len(p.Replicas) - uncounted[id])
 		if info.replicationFactor == 0 || replicas < info.replicationFactor {
 			info.replicationFactor = replicas
 		}

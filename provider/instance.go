@@ -25,6 +25,8 @@ type instance struct {
 	catalogues     catalogues
 	planned        planned
 	topics         plannedTopics
+	snapshots      snapshots
+	replicas       *replicator
 	reported       reported
 
 	making sync.Once
@@ -47,6 +49,7 @@ var errNoBrokers = errors.New("no broker is configured: set bootstrap_servers in
 
 func newInstance(set settings) *instance {
 	inst := &instance{settings: set}
+	inst.replicas = &replicator{inst: inst}
 	// A load is a few requests, each with its own timeout inside the client.
 	inst.collector = newCollector(inst.connect, 2*set.requestTimeout)
 	inst.catalogues = catalogues{settings: set, dial: inst.connect}

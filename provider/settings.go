@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -28,10 +29,15 @@ const (
 	envSupervisorURL    = "HEADWATER_SUPERVISOR_URL"
 	envSupervisorToken  = "HEADWATER_SUPERVISOR_TOKEN" //nolint:gosec // the name of a variable, not a secret
 	envRequestTimeout   = "HEADWATER_REQUEST_TIMEOUT"
+	envThrottle         = "HEADWATER_REASSIGNMENT_THROTTLE"
 )
 
 // defaultRequestTimeout bounds one administrative request with its retries.
 const defaultRequestTimeout = 30 * time.Second
+
+// defaultThrottle leaves three quarters of a small broker's disk and network, about
+// 200 MiB/s, to those who work.
+const defaultThrottle = "50MiB"
 
 // settings is the provider block with the environment filled in.
 type settings struct {
@@ -39,6 +45,8 @@ type settings struct {
 	registry       registrySettings
 	supervisor     supervisorSettings
 	requestTimeout time.Duration
+
+	reassignmentThrottle int64 // bytes per second that each broker may send and receive for moves; 0 for no limit
 
 	kafkaUnknown      bool // a Kafka attribute is known only after apply
 	registryUnknown   bool // likewise of the registry
@@ -64,6 +72,7 @@ type providerModel struct {
 	SchemaRegistry   types.Object `tfsdk:"schema_registry"`
 	Supervisor       types.Object `tfsdk:"supervisor"`
 	RequestTimeout   types.String `tfsdk:"request_timeout"`
+	Throttle         types.String `tfsdk:"reassignment_throttle"`
 }
 
 type saslModel struct {
@@ -109,6 +118,11 @@ func providerSchema() schema.Schema {
 			"request_timeout": schema.StringAttribute{
 				MarkdownDescription: "How long one administrative request may take with its retries, as a Go duration such as `30s` (the default). " +
 					"From the environment: `HEADWATER_REQUEST_TIMEOUT`.",
+				Optional: true,
+			},
+			"reassignment_throttle": schema.StringAttribute{
+				MarkdownDescription: "What each broker may send and receive a second while replicas move, such as `20MiB`; `unlimited` for no bound. " +
+					"Default: `" + defaultThrottle + "`. From the environment: `HEADWATER_REASSIGNMENT_THROTTLE`.",
 				Optional: true,
 			},
 		},
@@ -223,6 +237,7 @@ func readSettings(ctx context.Context, block providerModel) (settings, diag.Diag
 	set.readRegistry(ctx, block.SchemaRegistry, &diags)
 	set.readSupervisor(ctx, block.Supervisor, &diags)
 	set.readTimeout(block.RequestTimeout, &diags)
+	set.readThrottle(block.Throttle, &diags)
 	if diags.HasError() || set.kafkaUnknown {
 		return set, diags
 	}
@@ -323,6 +338,24 @@ func (s *settings) readTimeout(value types.String, diags *diag.Diagnostics) {
 		return
 	}
 	s.requestTimeout = timeout
+}
+
+func (s *settings) readThrottle(value types.String, diags *diag.Diagnostics) {
+	var unknown bool
+	text := cmp.Or(s.text(value, envThrottle, &unknown), defaultThrottle)
+	if text == unlimited {
+		return
+	}
+	rate, err := parseBytes(text)
+	if err == nil && rate <= 0 {
+		err = fmt.Errorf("%q would let nothing move", text)
+	}
+	if err != nil {
+		diags.AddAttributeError(path.Root("reassignment_throttle"), "Read the provider's reassignment throttle",
+			sentence(err)+" Write bytes per second such as 20MiB, or "+unlimited+".")
+		return
+	}
+	s.reassignmentThrottle = rate
 }
 
 // text returns an attribute's value, or the variable's when it is null. It sets

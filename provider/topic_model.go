@@ -77,6 +77,7 @@ func (m *topicModel) take(ctx context.Context, info topicInfo, config map[string
 	m.TopicID = types.StringValue(topicUUID(info.id))
 	m.Partitions = types.Int64Value(info.partitions)
 	m.ReplicationFactor = types.Int64Value(info.replicationFactor)
+	m.Reassignment = types.StringValue(reassignmentOf(info, config))
 	if imported || !m.Retention.IsNull() {
 		m.takeRetention(overrides)
 		delete(overrides, retentionKey)

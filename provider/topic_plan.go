@@ -78,9 +78,11 @@ func (r *topicResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		r.planCreate(ctx, plan, &resp.Diagnostics)
 		return
 	}
-	if !req.Plan.Raw.Equal(req.State.Raw) {
+	changed := !req.Plan.Raw.Equal(req.State.Raw)
+	if changed {
 		r.planUpdate(ctx, plan, state, &resp.Diagnostics)
 	}
+	planReassignment(ctx, state, resp, changed)
 }
 
 func (r *topicResource) planDestroy(ctx context.Context, state topicModel, diags *diag.Diagnostics) {
@@ -183,13 +185,7 @@ func (r *topicResource) planUpdate(ctx context.Context, plan, state topicModel, 
 			"Topic %q has %d partitions and Kafka cannot take any away, so %d cannot be reached. Keep %d, or declare a new topic and move over.", name, from, to, from))
 		return
 	}
-	if !plan.ReplicationFactor.IsUnknown() && plan.ReplicationFactor.ValueInt64() != state.ReplicationFactor.ValueInt64() {
-		diags.AddAttributeError(path.Root("replication_factor"), "The replication factor cannot change here yet", fmt.Sprintf(
-			"Topic %q has %d replicas of each partition. Making it %d means moving data between brokers, which this provider does not do yet. "+
-				"Reassign with Kafka's tools and then set the number here, or set it back to %d.",
-			name, state.ReplicationFactor.ValueInt64(), plan.ReplicationFactor.ValueInt64(), state.ReplicationFactor.ValueInt64()))
-		return
-	}
+	r.planReplicas(ctx, plan, state, diags)
 	if !plan.Partitions.IsUnknown() && to > from {
 		diags.AddAttributeWarning(path.Root("partitions"), "Growing a topic moves its keys", fmt.Sprintf(
 			"With %d instead of %d partitions, most keys of topic %q go to another partition: order per key is broken once, "+

@@ -42,6 +42,7 @@ type topicModel struct {
 	DeletionProtection types.Bool   `tfsdk:"deletion_protection"`
 	ForceDestroy       types.Bool   `tfsdk:"force_destroy"`
 	TopicID            types.String `tfsdk:"topic_id"`
+	Reassignment       types.String `tfsdk:"reassignment"`
 }
 
 func newTopicResource() resource.Resource { return &topicResource{} }
@@ -77,11 +78,13 @@ func (r *topicResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 				Validators:          []validator.Int64{int64validator.AtLeast(1)},
 			},
 			"replication_factor": schema.Int64Attribute{
-				MarkdownDescription: "Number of replicas of each partition; the brokers' default when left out. It cannot be changed here yet: that is a reassignment.",
-				Optional:            true,
-				Computed:            true,
-				Validators:          []validator.Int64{int64validator.Between(1, 32767)},
-				PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+				MarkdownDescription: "Number of replicas of each partition; the brokers' default when left out. A change moves replicas: over the racks, onto the brokers that hold least, " +
+					"never faster than `reassignment_throttle` of the provider, and no old replica goes before the new ones are in sync. The plan says what moves where. " +
+					"An apply that is interrupted goes on in the cluster and is taken up by the next.",
+				Optional:      true,
+				Computed:      true,
+				Validators:    []validator.Int64{int64validator.Between(1, 32767)},
+				PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
 			"retention": schema.StringAttribute{
 				MarkdownDescription: "How long records are kept, such as `30d`, `12h` or `unlimited`. It stands for `retention.ms` in `config`, where it must not be then.",
@@ -110,6 +113,12 @@ func (r *topicResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},
+			"reassignment": schema.StringAttribute{
+				MarkdownDescription: "Whether replicas are moving: `none`, `under way`, or `limits left` when an apply was interrupted and the throttles of its moves " +
+					"are still set. The next apply clears them.",
+				Computed:      true,
+				PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+			},
 		},
 	}
 }
@@ -136,6 +145,7 @@ func (r *topicResource) Create(ctx context.Context, req resource.CreateRequest, 
 	}
 	plan.TopicID = types.StringValue(topicUUID(created.id))
 	plan.ReplicationFactor = types.Int64Value(created.replicationFactor)
+	plan.Reassignment = types.StringValue(reassignmentNone)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 	if created.leaderless > 0 {
 		resp.Diagnostics.AddWarning(fmt.Sprintf("Topic %q has no leaders yet", name),
@@ -192,13 +202,42 @@ func (r *topicResource) Update(ctx context.Context, req resource.UpdateRequest, 
 		state.Partitions = plan.Partitions
 		resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	}
+	// More replicas come before settings that need them, fewer after settings that
+	// needed them.
+	fewer := plan.ReplicationFactor.ValueInt64() < state.ReplicationFactor.ValueInt64()
+	if !fewer && !r.move(ctx, plan, &state, resp) {
+		return
+	}
 	if changes := plan.changes(state); len(changes) > 0 {
 		if err := r.alter(ctx, name, changes); err != nil {
 			r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Change the settings of topic %q", name), err)
 			return
 		}
+		state.Config, state.Retention = plan.Config, plan.Retention
+		resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	}
+	if fewer && !r.move(ctx, plan, &state, resp) {
+		return
+	}
+	plan.Reassignment = types.StringValue(reassignmentNone)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+}
+
+// move gives the topic the replicas that are planned, and clears what an
+// interrupted apply left. It says false when that failed.
+func (r *topicResource) move(ctx context.Context, plan topicModel, state *topicModel, resp *resource.UpdateResponse) bool {
+	factor := plan.ReplicationFactor.ValueInt64()
+	if factor == state.ReplicationFactor.ValueInt64() && state.Reassignment.ValueString() != reassignmentLimits {
+		return true
+	}
+	name := plan.Name.ValueString()
+	if err := r.inst.replicas.change(ctx, name, int(factor)); err != nil {
+		r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Give topic %q %d replicas", name, factor), err)
+		return false
+	}
+	state.ReplicationFactor = plan.ReplicationFactor
+	resp.Diagnostics.Append(resp.State.Set(ctx, *state)...)
+	return true
 }
 
 // Delete deletes the topic, unless it is protected and holds records by now.

@@ -106,7 +106,7 @@ func TestTopicPlanRefusals(t *testing.T) {
 		resource.TestStep{Config: on(c, topic("raw.web.clicked", 3, ""))},
 		refuse(topic("raw.web.renamed", 3, ""), "A topic cannot be renamed"),
 		refuse(topic("raw.web.clicked", 2, ""), "A topic cannot have fewer partitions"),
-		refuse(strings.Replace(topic("raw.web.clicked", 3, ""), "= 3\n  \n", "= 2\n", 1), "The replication factor cannot change here yet"),
+		refuse(strings.Replace(topic("raw.web.clicked", 3, ""), "= 3\n  \n", "= 9\n", 1), "Replicas cannot be placed"),
 		refuse(topic("raw.web.clicked", 3, "")+strings.Replace(topic("raw.web_clicked", 3, ""), `"test"`, `"other"`, 1), "Topic names collide"),
 		refuse(topic("raw.web.clicked", 3, "")+strings.Replace(topic("raw.web.page.viewed", 3, ""), `"test"`, `"other"`, 1), "is on the cluster"),
 		refuse(topic("raw.web.clicked", 3, "")+strings.Replace(topic("raw.web.page_viewed", 3, ""), `"test"`, `"other"`, 1), "Topic exists already"),

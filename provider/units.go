@@ -90,6 +90,16 @@ func formatDuration(ms int64) string {
 	return "0ms"
 }
 
+// formatBytes writes a size for people, in binary units.
+func formatBytes(n int64) string {
+	for _, u := range []unit{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if float64(n) >= u.worth {
+			return strconv.FormatFloat(float64(n)/u.worth, 'f', 1, 64) + " " + u.suffix
+		}
+	}
+	return strconv.FormatInt(n, 10) + " B"
+}
+
 // splitAmount cuts the first number and its unit off.
 func splitAmount(s string) (amount float64, suffix, tail string, err error) {
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789."))

@@ -34,6 +34,7 @@ type Reassigner struct {
 	admin   *kadm.Client
 	options Options
 	targets map[topicPartition][]int32 // replicas that what was moved ends with
+	made    map[topicPartition]Move    // handed over last
 }
 
 // NewReassigner makes a Reassigner on a client that may alter the cluster.
@@ -47,7 +48,7 @@ func NewReassigner(client *kgo.Client, o Options) *Reassigner {
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
-	return &Reassigner{client: client, admin: kadm.NewClient(client), options: o, targets: make(map[topicPartition][]int32)}
+	return &Reassigner{client: client, admin: kadm.NewClient(client), options: o, targets: make(map[topicPartition][]int32), made: make(map[topicPartition]Move)}
 }
 
 // Run makes plans and carries them out until there is nothing left to move. plan
@@ -74,6 +75,10 @@ func (r *Reassigner) Run(ctx context.Context, plan func(Snapshot) (Plan, error))
 		if len(next.Moves) == 0 {
 			return errors.Join(r.elect(ctx, snapshot), r.unthrottle(ctx))
 		}
+		if same := r.repeated(next.Moves); same != nil {
+			return errors.Join(fmt.Errorf("the brokers took the move of %s-%d to %v and did not make it: it still has %v (the embedded brokers move nothing)",
+				same.Topic, same.Partition, same.To, same.From), r.unthrottle(ctx))
+		}
 		batch := next.Moves[:min(r.options.Batch, len(next.Moves))]
 		r.options.Progress(Progress{Done: done, Total: done + len(next.Moves)})
 		if err := r.begin(ctx, batch, snapshot); err != nil {
@@ -81,6 +86,18 @@ func (r *Reassigner) Run(ctx context.Context, plan func(Snapshot) (Plan, error))
 		}
 		done += len(batch)
 	}
+}
+
+// repeated finds a move that is asked for again though nobody has done anything
+// else to its partition since it was handed over.
+func (r *Reassigner) repeated(moves []Move) *Move {
+	for _, m := range moves {
+		before, ok := r.made[topicPartition{m.Topic, m.Partition}]
+		if ok && slices.Equal(before.From, m.From) && slices.Equal(before.To, m.To) {
+			return &m
+		}
+	}
+	return nil
 }
 
 // begin hands a batch to the controller, limited first.
@@ -110,6 +127,7 @@ func (r *Reassigner) begin(ctx context.Context, batch []Move, snapshot Snapshot)
 	}
 	for _, m := range batch {
 		r.targets[topicPartition{m.Topic, m.Partition}] = m.To
+		r.made[topicPartition{m.Topic, m.Partition}] = m
 	}
 	return nil
 }
@@ -139,7 +157,7 @@ func (r *Reassigner) settled(ctx context.Context, done int) (Snapshot, error) {
 
 // heardWithin is how long brokers take at most to hear of what the controller has
 // decided, unless something is wrong with them.
-const heardWithin = 10 * time.Second
+const heardWithin = 5 * time.Second
 
 // read returns the cluster once the broker that is asked has heard how the moves
 // ended. Before that it still names the replicas that have gone, and a plan made of

@@ -86,6 +86,15 @@ func (s Snapshot) Held(id int32) []Partition {
 	return held
 }
 
+// MinISR is the topic's min.insync.replicas, whoever set it; 0 when there is no such topic.
+func (s Snapshot) MinISR(topic string) int {
+	i := slices.IndexFunc(s.Partitions, func(p Partition) bool { return p.Topic == topic })
+	if i < 0 {
+		return 0
+	}
+	return s.Partitions[i].MinISR
+}
+
 // Read asks the cluster. It takes a number of requests that does not grow with
 // the number of topics: metadata, reassignments, quorum, and one to each broker
 // for sizes, one for the topics' settings. A broker that is down has no sizes;

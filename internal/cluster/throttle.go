@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 )
@@ -29,18 +31,38 @@ func (r *Reassigner) throttle(ctx context.Context, moves []Move, snapshot Snapsh
 	if err := r.limit(ctx, involved(moves, snapshot)); err != nil {
 		return err
 	}
-	for topic, lists := range throttledReplicas(moves) {
+	lists := throttledReplicas(moves)
+	standing, err := r.admin.DescribeTopicConfigs(ctx, slices.Sorted(maps.Keys(lists))...)
+	if err != nil {
+		return fmt.Errorf("read the limits of moves: %w", err)
+	}
+	for _, topic := range standing {
 		var changes []kadm.AlterConfig
-		for name, replicas := range lists {
-			for _, replica := range replicas {
-				changes = append(changes, kadm.AlterConfig{Op: kadm.AppendConfig, Name: name, Value: &replica})
-			}
+		for name, replicas := range lists[topic.Name] {
+			list := strings.Join(union(valueOf(topic, name), replicas), ",")
+			changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &list})
 		}
-		if err := r.alterTopic(ctx, topic, mergeAppends(changes)); err != nil {
-			return fmt.Errorf("limit the moves of %q: %w", topic, err)
+		if err := r.alterTopic(ctx, topic.Name, changes); err != nil {
+			return fmt.Errorf("limit the moves of %q: %w", topic.Name, err)
 		}
 	}
 	return nil
+}
+
+// valueOf is the list that a resource has for a setting.
+func valueOf(resource kadm.ResourceConfig, name string) []string {
+	for _, c := range resource.Configs {
+		if c.Key == name && c.Value != nil && *c.Value != "" {
+			return strings.Split(*c.Value, ",")
+		}
+	}
+	return nil
+}
+
+func union(a, b []string) []string {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (r *Reassigner) limit(ctx context.Context, brokers []int32) error {
@@ -97,22 +119,6 @@ func throttledReplicas(moves []Move) map[string]map[string][]string {
 		add(followerReplicas, m.Added())
 	}
 	return lists
-}
-
-// mergeAppends makes one change of all appends to the same setting: Kafka takes
-// each setting once a request.
-func mergeAppends(changes []kadm.AlterConfig) []kadm.AlterConfig {
-	var merged []kadm.AlterConfig
-	for _, c := range changes {
-		i := slices.IndexFunc(merged, func(m kadm.AlterConfig) bool { return m.Name == c.Name })
-		if i < 0 {
-			merged = append(merged, c)
-			continue
-		}
-		joined := *merged[i].Value + "," + *c.Value
-		merged[i].Value = &joined
-	}
-	return merged
 }
 
 // unthrottle takes away every limit that a reassignment left, a killed one too.
