@@ -42,7 +42,7 @@ func (c *resetCommand) Run(ctx context.Context) error {
 func printReset(w io.Writer, r topology.ResetReport) {
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "TOPIC\tPARTITION\tFROM\tTO\tAGAIN\tPASSED OVER")
-	var again, passed int64
+	var again, passed, own int64
 	for _, m := range r.Moves {
 		from := "-"
 		if m.From >= 0 {
@@ -50,8 +50,14 @@ func printReset(w io.Writer, r topology.ResetReport) {
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%d\t%s\t%d\t%d\t%d\n", m.Topic, m.Partition, from, m.To, m.Again, m.Passed)
 		again, passed = again+m.Again, passed+m.Passed
+		if m.Own {
+			own++
+		}
 	}
 	_ = table.Flush()
+	if own > 0 && !r.KeepState {
+		_, _ = fmt.Fprintf(w, "\nwhat %s itself writes it goes on with at the end: it writes again what it processes again\n", r.Processor)
+	}
 	does, state := "", fmt.Sprintf("state is cleared: %s keys of %s, %d local directories", thousands(r.StateRecords), r.StateTopic, len(r.Directories))
 	if r.KeepState {
 		state = "state stays as it is"

@@ -40,6 +40,9 @@ type Move struct {
 	// markers have offsets too.
 	Again  int64 `json:"again"`  // to be processed a second time
 	Passed int64 `json:"passed"` // never to be processed
+	// Own is a topic that the processor itself writes, as a repartition topic. It
+	// goes on at its end: what is processed again is written to it again.
+	Own bool `json:"own,omitempty"`
 }
 
 // Skip asks to take a range of offsets off a processor.

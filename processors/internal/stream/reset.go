@@ -100,6 +100,10 @@ func (o *operator) moves(ctx context.Context, wish topology.Reset) ([]topology.M
 	targets.Each(func(target kadm.ListedOffset) {
 		start, _ := ends.start.Lookup(target.Topic, target.Partition)
 		m := topology.Move{Topic: target.Topic, Partition: target.Partition, From: committedAt(committed, target.Topic, target.Partition), To: target.Offset}
+		if m.Own = o.writes(target.Topic); m.Own && !wish.KeepState {
+			end, _ := ends.end.Lookup(target.Topic, target.Partition)
+			m.To = end.Offset
+		}
 		done := cmp.Or(max(m.From, 0), start.Offset) // without a commit it would begin at the start
 		m.Again, m.Passed = max(done-max(m.To, start.Offset), 0), max(m.To-max(done, start.Offset), 0)
 		list = append(list, m)
@@ -110,8 +114,17 @@ func (o *operator) moves(ctx context.Context, wish topology.Reset) ([]topology.M
 	return list, nil
 }
 
+// writes says whether the processor itself writes the input. What it wrote there
+// of the records that it takes again, it writes again: taking both would count
+// them twice.
+func (o *operator) writes(topic string) bool {
+	_, writes := o.spec.sink(topic)
+	return writes
+}
+
 // resetTopics are the inputs that are reset. A part of them can be only where the
-// state stays, which is shared by all inputs of a partition number.
+// state stays, which is shared by all inputs of a partition number. There the
+// processor's own topics stay where they are, unless they are named.
 func (o *operator) resetTopics(ctx context.Context, wish topology.Reset) ([]string, error) {
 	details, err := o.admin.ListTopics(ctx)
 	if err != nil {
@@ -124,6 +137,8 @@ func (o *operator) resetTopics(ctx context.Context, wish topology.Reset) ([]stri
 	switch {
 	case len(all) == 0:
 		return nil, fmt.Errorf("reset %s: none of its inputs exists", o.spec.Name)
+	case wish.Topic == "" && wish.KeepState:
+		return slices.DeleteFunc(all, o.writes), nil
 	case wish.Topic == "":
 		return all, nil
 	case !slices.Contains(all, wish.Topic):
