@@ -29,7 +29,7 @@ func (t *task) moveClocks() {
 		for _, topic := range topics {
 			tp := topicPartition{topic, number}
 			end, known := e.stable[tp]
-			lag := end - t.progress.report(tp, t.at(tp, committed), end)
+			lag := end - t.progress.report(tp, spot{at: t.at(tp, committed), end: end, open: t.open.begun() && t.open.consumed[number], excused: p.held})
 			caughtUp = caughtUp && known && lag <= 0
 			t.metrics.setLag(tp, max(lag, 0))
 		}

@@ -319,12 +319,17 @@ func (g *group) ready() bool {
 }
 
 // topics lists the inputs of each number that is ready.
-func (g *group) topics() map[int32][]string {
+func (g *group) topics() map[int32][]string { return g.list(true) }
+
+// numbers lists the inputs of each number that is assigned.
+func (g *group) numbers() map[int32][]string { return g.list(false) }
+
+func (g *group) list(ready bool) map[int32][]string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	list := make(map[int32][]string, len(g.assigned))
 	for p, a := range g.assigned {
-		if a.ready {
+		if a.ready || !ready {
 			list[p] = slices.Sorted(maps.Keys(a.topics))
 		}
 	}

@@ -44,7 +44,8 @@ type halt struct {
 type halts struct {
 	metrics *metrics
 
-	full atomic.Bool // so is the disk under the state
+	full    atomic.Bool              // so is the disk under the state
+	stalled atomic.Pointer[[]string] // inputs that nobody stopped and that do not go on
 
 	mu   sync.Mutex
 	list map[topicPartition]*halt
@@ -130,6 +131,9 @@ func (h *halts) stopped() string {
 		if one.retry == nil {
 			lines = append(lines, fmt.Sprintf("%s/%d is stopped (%s): %s", tp.topic, tp.partition, one.reason, one.detail))
 		}
+	}
+	if stalled := h.stalled.Load(); stalled != nil {
+		lines = append(lines, *stalled...)
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")

@@ -51,6 +51,8 @@ type metrics struct {
 	held         *prometheus.GaugeVec   // reason
 	holds        *prometheus.CounterVec // reason
 	stopped      *prometheus.GaugeVec   // reason, topic, partition
+	stalled      *prometheus.GaugeVec   // topic, partition
+	inputs       prometheus.Gauge
 }
 
 func newMetrics(stage string) *metrics {
@@ -85,6 +87,8 @@ func newMetrics(stage string) *metrics {
 	m.held = m.gaugeVec("held_partitions", "Partitions of inputs that wait for something and go on by themselves.", "reason")
 	m.holds = m.counterVec("holds_total", "How often a partition of an input had to wait.", "reason")
 	m.stopped = m.gaugeVec("stopped", "1 for each partition of an input that stands still until an operator acts.", "reason", "topic", "partition")
+	m.stalled = m.gaugeVec("stalled", "1 for each partition of an input that has not moved for five minutes, although records wait and nothing holds or stops it.", "topic", "partition")
+	m.inputs = m.gauge("input_partitions", "Partition numbers that the inputs of this task have, whoever has them.")
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	// Zero is a value, absence is not.
 	for _, class := range Classes {

@@ -25,6 +25,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m.produced.WithLabelValues("tallies")
 	m.aborts.WithLabelValues("rebalance")
 	m.stopped.WithLabelValues(stoppedOutOfRange, "raw.a", "0")
+	m.stalled.WithLabelValues("raw.a", "0")
 	m.setStandby(0, 0)
 	m.setLag(topicPartition{"raw.a", 0}, 0)
 	families, err := m.registry.Gather()

@@ -43,6 +43,7 @@ type task struct {
 	ends     atomic.Pointer[ends]
 	seen     *ends // the ends that were last acted on
 	progress progress
+	stalls   *stalls
 
 	parts     map[int32]*partition
 	readables readables
@@ -75,6 +76,7 @@ func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limi
 		progress: progress{spots: make(map[topicPartition]spot)},
 		counted:  time.Now(),
 	}
+	t.stalls = &stalls{after: stalledAfter, progress: &t.progress, halts: t.halts, metrics: t.metrics, log: t.log, seen: make(map[topicPartition]stall)}
 	t.group = &group{ctx: ctx, assigned: make(map[int32]*assignment), inputs: t.inputs, halts: t.halts}
 	if t.protocol == consumerProtocol {
 		t.member = newMembership(spec, env, deps.log)

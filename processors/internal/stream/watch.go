@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// progress is how far the loop has come with inputs that it is behind the end of.
-// The loop reports, and [task.watchEnds] looks at those that stand still.
+// progress is how far the loop has come with the inputs. The loop reports, and
+// [task.watchEnds] looks at those that stand still.
 type progress struct {
 	mu    sync.Mutex
 	spots map[topicPartition]spot
@@ -19,6 +19,8 @@ type progress struct {
 // spot is where one input stands.
 type spot struct {
 	at, end int64
+	open    bool      // records below at are in a transaction that is open
+	excused bool      // it stands still on purpose
 	since   time.Time // at was reported first
 	past    int64     // no record stands from at to here
 	looked  bool      // for a record at that offset
@@ -32,22 +34,27 @@ const (
 	looksAtOnce = 8
 )
 
-// report says where the next record of an input is looked for, and returns how
-// far from there on the log is known to have none.
-func (g *progress) report(tp topicPartition, at, end int64) int64 {
+// report says where an input stands, and returns how far from there on its log is
+// known to have no record.
+func (g *progress) report(tp topicPartition, now spot) int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if at >= end {
-		delete(g.spots, tp)
-		return at
+	if before, known := g.spots[tp]; known && before.at == now.at {
+		now.since, now.past, now.looked = before.since, before.past, before.looked
+	} else {
+		now.since = time.Now()
 	}
-	s := g.spots[tp]
-	if s.at != at || s.since.IsZero() {
-		s = spot{at: at, since: time.Now()}
-	}
-	s.end = end
-	g.spots[tp] = s
-	return max(at, s.past)
+	g.spots[tp] = now
+	return max(now.at, now.past)
+}
+
+// unfinished says whether the loop has something to do with an input that reaches
+// to the end: also where it has not reported anything yet.
+func (g *progress) unfinished(tp topicPartition, end int64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s, known := g.spots[tp]
+	return !known || !s.excused && (s.open || max(s.at, s.past) < end)
 }
 
 // quiet are some inputs that bring nothing, although their logs reach further and
@@ -58,7 +65,7 @@ func (g *progress) quiet() map[topicPartition]spot {
 	list := make(map[topicPartition]spot)
 	for tp, s := range g.spots {
 		stands := s.looked && s.past == s.at
-		if !stands && s.past < s.end && time.Since(s.since) >= inputQuiet && len(list) < looksAtOnce {
+		if !stands && max(s.at, s.past) < s.end && time.Since(s.since) >= inputQuiet && len(list) < looksAtOnce {
 			list[tp] = s
 		}
 	}
@@ -129,7 +136,8 @@ const endsEvery = 250 * time.Millisecond
 func (t *task) watchEnds(ctx context.Context) {
 	for pause(ctx, endsEvery) == nil {
 		var topics []string
-		for _, list := range t.group.topics() {
+		numbers := t.group.numbers()
+		for _, list := range numbers {
 			topics = append(topics, list...)
 		}
 		slices.Sort(topics)
@@ -137,6 +145,7 @@ func (t *task) watchEnds(ctx context.Context) {
 		if e, err := readEnds(asked, t.admin, slices.Compact(topics)); err == nil {
 			t.ends.Store(e)
 			t.passTails(asked)
+			t.stalls.look(e, numbers, t.client.CommittedOffsets())
 		} else if ctx.Err() == nil {
 			t.log.Warn("read the ends of the inputs", "err", err)
 		}
@@ -148,6 +157,15 @@ func (t *task) watchEnds(ctx context.Context) {
 type ends struct {
 	at     time.Time
 	stable map[topicPartition]int64 // last stable offsets
+}
+
+// numbers is how many partition numbers the inputs have.
+func (e *ends) numbers() int {
+	most := int32(-1)
+	for tp := range e.stable {
+		most = max(most, tp.partition)
+	}
+	return int(most + 1)
 }
 
 // readEnds asks for the last stable offsets of the topics.
