@@ -2,6 +2,8 @@ package stream
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -142,8 +144,8 @@ func (l *ledgers) importRun(id string) *counts {
 // writeLedgers adds the transaction's counts to the state and publishes the
 // lines that changed.
 func (p *partition) writeLedgers(tx *Tx) {
-	for minute, c := range p.ledgers.minutes {
-		p.writeMinute(tx, p.spec.Name, minute, "", c)
+	for _, minute := range slices.Sorted(maps.Keys(p.ledgers.minutes)) { // so that runs are alike
+		p.writeMinute(tx, p.spec.Name, minute, "", p.ledgers.minutes[minute])
 	}
 	for line, c := range p.ledgers.asides {
 		p.writeMinute(tx, line.stage, line.minute, "/"+line.stage, c)
