@@ -57,7 +57,7 @@ simulation: ## 1,000 random schedules of faults in simulated time, and each fail
 flow: build ## the whole platform end to end, by terratest
 	go test $(FLOW) ./test/
 	go test -timeout 5m ./test/chaos
-	go test -timeout 3m ./test/autoscale
+	go test -timeout 6m ./test/autoscale
 
 chaos: build ## 500,000 events under 100 kills, stops and rebalances, both group protocols, against a model (7 minutes)
 	HEADWATER_CHAOS_STALL=1 HEADWATER_CHAOS_EVENTS=500000 HEADWATER_CHAOS_FAULTS=100 go test -count=1 -timeout 30m -v ./test/chaos

@@ -226,7 +226,7 @@ func (p *platform) checkOutput(sent int64) {
 	seen := make([]int, sent+1)
 	lastID, count := map[string]int64{}, map[string]int64{}
 	got := int64(0)
-	for quiet := time.Now(); time.Since(quiet) < 3*time.Second || (got < sent && time.Since(quiet) < 20*time.Second); {
+	for quiet := time.Now(); time.Since(quiet) < 3*time.Second || (got < sent && time.Since(quiet) < time.Minute); {
 		ctx, cancel := context.WithTimeout(p.t.Context(), time.Second)
 		fetches := client.PollFetches(ctx)
 		cancel()
