@@ -110,7 +110,7 @@ func (r *deploymentResource) Schema(ctx context.Context, _ resource.SchemaReques
 				Default:             stringdefault.StaticString(""),
 			},
 			"state": schema.StringAttribute{
-				MarkdownDescription: "`running` when all tasks are ready, or when an operator has paused the deployment (`headwater pause`), which is no drift and which no apply ends. `not running` shows as drift, and the next apply waits for them again.",
+				MarkdownDescription: "`running` when all tasks are ready, or when an operator has paused the deployment (`headwater pause`), which is no drift and which no apply ends: a warning says so. `not running` shows as drift, and the next apply waits for them again.",
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},
@@ -183,6 +183,10 @@ func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest,
 	case err != nil:
 		resp.Diagnostics.AddError(fmt.Sprintf("Read deployment %q", state.Name.ValueString()), r.unreachable(err))
 		return
+	}
+	if status.Paused {
+		resp.Diagnostics.AddWarning(fmt.Sprintf("Deployment %q is paused", status.Name),
+			"No task runs until headwater resume "+status.Name+": an operator paused it, and no apply ends that.")
 	}
 	state.take(ctx, status, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -96,7 +97,12 @@ func run(ctx context.Context, args []string) error {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		return fmt.Errorf("%w (try headwater --help)", err)
+		called := "headwater"
+		var wrong *kong.ParseError
+		if errors.As(err, &wrong) && wrong.Context.Command() != "" {
+			called += " " + strings.Fields(wrong.Context.Command())[0]
+		}
+		return fmt.Errorf("%w (try %s --help)", err, called)
 	}
 	return parsed.Run()
 }

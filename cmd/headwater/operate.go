@@ -73,7 +73,7 @@ func (f operateFlags) program(ctx context.Context) (string, map[string]string, e
 	}
 	status, err := supervisorClient(place, secrets).Get(ctx, f.Processor)
 	if err != nil {
-		return "", nil, f.explainDeployment(f.Processor, err)
+		return "", nil, f.explainDeployment(ctx, f.Processor, err)
 	}
 	if !status.Paused || !status.Settled() {
 		return "", nil, fmt.Errorf("%s runs: run headwater pause %s first", f.Processor, f.Processor)

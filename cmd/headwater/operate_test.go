@@ -92,7 +92,10 @@ esac
 	if out := mustCLI(t, "pause", "probe"); !strings.Contains(out, "probe is paused") {
 		t.Error(out)
 	}
-	if _, err := cli(t, "pause", "nobody"); err == nil || !strings.Contains(err.Error(), "no deployment nobody") {
+	if _, err := cli(t, "state", "probe", "k"); err == nil || !strings.Contains(err.Error(), "run headwater resume probe first") {
+		t.Errorf("state of a paused processor: %v", err)
+	}
+	if _, err := cli(t, "pause", "nobody"); err == nil || err.Error() != "there is no deployment nobody: there are probe" {
 		t.Errorf("pause of what is not there: %v", err)
 	}
 	out := mustCLI(t, "reset", "probe", "--to", "earliest", "--dry-run")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"headwater.internal/platform/internal/supervisor"
@@ -39,12 +40,12 @@ func (c *pauseCommand) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pauseTime)
 	defer cancel()
 	if _, err := client.Pause(ctx, c.Processor); err != nil {
-		return c.explainDeployment(c.Processor, err)
+		return c.explainDeployment(ctx, c.Processor, err)
 	}
 	if _, err := client.WaitSettled(ctx, c.Processor); err != nil {
-		return c.explainDeployment(c.Processor, err)
+		return c.explainDeployment(ctx, c.Processor, err)
 	}
-	fmt.Printf("%s is paused: no task runs until headwater resume %s\n", c.Processor, c.Processor)
+	fmt.Println(isPaused(c.Processor))
 	return nil
 }
 
@@ -75,11 +76,11 @@ func (c *resumeCommand) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, resumeTime)
 	defer cancel()
 	if _, err := client.Resume(ctx, c.Processor); err != nil {
-		return c.explainDeployment(c.Processor, err)
+		return c.explainDeployment(ctx, c.Processor, err)
 	}
 	status, err := client.WaitSettled(ctx, c.Processor)
 	if err != nil {
-		return c.explainDeployment(c.Processor, err)
+		return c.explainDeployment(ctx, c.Processor, err)
 	}
 	fmt.Printf("%s runs with %d of %d tasks\n", c.Processor, len(status.TasksStatus), status.Tasks)
 	return nil
@@ -96,11 +97,39 @@ func (f placeFlags) supervisor() (*supervisor.Client, error) {
 
 // explainDeployment says which deployments there are when there is none of the
 // name.
-func (f placeFlags) explainDeployment(name string, err error) error {
-	if errors.Is(err, supervisor.ErrUnknown) {
-		return fmt.Errorf("there is no deployment %s: headwater status shows those there are", name)
+func (f placeFlags) explainDeployment(ctx context.Context, name string, err error) error {
+	if !errors.Is(err, supervisor.ErrUnknown) {
+		return f.explain(err)
 	}
-	return f.explain(err)
+	client, err := f.supervisor()
+	if err != nil {
+		return err
+	}
+	list, err := client.List(ctx)
+	if err != nil {
+		return f.explain(err)
+	}
+	var names []string
+	for _, d := range list {
+		names = append(names, d.Name)
+	}
+	return fmt.Errorf("there is no deployment %s: there are %s", name, strings.Join(names, ", "))
+}
+
+// pausedNames are the deployments that an operator has paused.
+func pausedNames(list []supervisor.Status) []string {
+	var names []string
+	for _, d := range list {
+		if d.Paused {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// isPaused says what that means and how it ends.
+func isPaused(name string) string {
+	return fmt.Sprintf("%s is paused: no task runs until headwater resume %s", name, name)
 }
 
 // idle says why a deployment has no tasks.

@@ -64,7 +64,10 @@ func (c *stateCommand) Run(ctx context.Context) error {
 	client := supervisorClient(place, secrets)
 	status, err := client.Get(ctx, c.Processor)
 	if err != nil {
-		return c.explainDeployment(c.Processor, err)
+		return c.explainDeployment(ctx, c.Processor, err)
+	}
+	if status.Paused {
+		return fmt.Errorf("%s is paused and its state is shown by its tasks: run headwater resume %s first", c.Processor, c.Processor)
 	}
 	about, err := describeProgram(ctx, status.Program)
 	if err != nil || about.State == nil {

@@ -157,6 +157,11 @@ func (s status) print() error {
 		fmt.Printf("latency     p50 %.1f ms, p90 %.1f ms, p99 %.1f ms from receipt to session (%d events)\n",
 			s.Latency.P50, s.Latency.P90, s.Latency.P99, s.Latency.Samples)
 	}
+	for _, d := range s.Deployments {
+		if d.Paused {
+			fmt.Println("paused     ", isPaused(d.Name))
+		}
+	}
 	for _, principal := range slices.Sorted(maps.Keys(s.Denied)) {
 		fmt.Printf("denied      %s: %d requests for want of a right since the platform started (see logs/platform.log)\n", principal, s.Denied[principal])
 	}

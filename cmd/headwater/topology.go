@@ -129,7 +129,7 @@ func describeProgram(ctx context.Context, program string) (topology.Description,
 
 // describeDeployment describes the program of a deployment and its tasks.
 func describeDeployment(ctx context.Context, d supervisor.Status) topology.Processor {
-	p := topology.Processor{Desired: d.Tasks, Tasks: []topology.Task{}}
+	p := topology.Processor{Desired: d.Tasks, Running: running(d.TasksStatus), Paused: d.Paused, Tasks: []topology.Task{}}
 	var err error
 	if p.Description, err = describeProgram(ctx, d.Program); err != nil {
 		p.Description = topology.Description{Name: d.Name}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"headwater.internal/platform/internal/local"
@@ -19,7 +21,7 @@ type upCommand struct {
 func (c *upCommand) Help() string {
 	return `Starts the platform unless it runs: six brokers, a schema registry and a supervisor in one process, which outlives this command. Then it applies environments/local with terraform, waits until every processor is running, and plays a sample of customer events through the collector into an empty platform.
 
-Run it again after any change of a .tf file, a schema or a program: what did not change is left alone. After a crash it goes on where the platform was.
+Run it again after any change of a .tf file, a schema or a program: what did not change is left alone. After a crash it goes on where the platform was. A processor that an operator has paused takes the change and stays paused.
 
 Examples:
   headwater up
@@ -54,11 +56,16 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if err := applyEnvironment(ctx, run); err != nil {
 		return err
 	}
-	if err := waitForProcessors(ctx, place, secrets); err != nil {
+	paused, err := waitForProcessors(ctx, place, secrets)
+	if err != nil {
 		return err
 	}
 	report := summary{place: place}
-	if c.playsSample() {
+	switch {
+	case !c.playsSample():
+	case len(paused) > 0: // it would wait for what nobody counts
+		report.sample = &played{skipped: strings.Join(paused, ", ") + " is paused"}
+	default:
 		if report.sample, err = playSample(ctx, findRoot(), place, secrets); err != nil {
 			return err
 		}
@@ -116,8 +123,9 @@ func applyEnvironment(ctx context.Context, run *terraformRun) error {
 	return nil
 }
 
-// waitForProcessors returns when all tasks of all deployments run.
-func waitForProcessors(ctx context.Context, place local.Place, secrets local.Secrets) error {
+// waitForProcessors returns when all tasks of all deployments run, those aside
+// that an operator has paused, which it names.
+func waitForProcessors(ctx context.Context, place local.Place, secrets local.Secrets) ([]string, error) {
 	s := begin("processors", 0)
 	defer s.clear()
 	ctx, cancel := context.WithTimeout(ctx, settled)
@@ -125,18 +133,23 @@ func waitForProcessors(ctx context.Context, place local.Place, secrets local.Sec
 	client := supervisorClient(place, secrets)
 	list, err := client.List(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	tasks := 0
 	for _, d := range list {
 		status, err := client.WaitSettled(ctx, d.Name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		tasks += len(status.TasksStatus)
 	}
-	s.done("%d tasks of %d deployments are running", tasks, len(list))
-	return nil
+	paused := pausedNames(list)
+	text := fmt.Sprintf("%d tasks of %d deployments are running", tasks, len(list)-len(paused))
+	if len(paused) > 0 {
+		text += ", paused: " + strings.Join(paused, ", ")
+	}
+	s.done("%s", text)
+	return paused, nil
 }
 
 func supervisorClient(place local.Place, secrets local.Secrets) *supervisor.Client {

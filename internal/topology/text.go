@@ -62,7 +62,10 @@ func (g *Graph) processor(t *printer, p Processor) {
 }
 
 func (p Processor) tasks(t *printer) {
-	tasks := fmt.Sprintf("%d of %d", len(p.Tasks), p.Desired)
+	tasks := fmt.Sprintf("%d of %d", max(p.Running, len(p.Tasks)), p.Desired)
+	if p.Paused {
+		tasks += ", paused: headwater resume " + p.Name
+	}
 	for i, task := range p.Tasks {
 		if i > 0 {
 			tasks = ""

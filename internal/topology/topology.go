@@ -72,7 +72,9 @@ type Processor struct {
 	Description
 
 	Desired int    `json:"desired"` // tasks wished for
-	Tasks   []Task `json:"tasks"`   // that answer
+	Running int    `json:"running"` // tasks that are ready
+	Paused  bool   `json:"paused"`  // no task runs until an operator resumes it
+	Tasks   []Task `json:"tasks"`   // that have partitions and answer
 	Problem string `json:"problem,omitempty"`
 }
 

@@ -32,8 +32,8 @@ func sample() *Graph {
 				Name: "refine", About: "validates.", State: &State{Topic: "state.refine", Version: 2, Expires: true},
 				Sources: []Source{{Topic: `^raw\.`, Pattern: true}, {Topic: "processed.links"}},
 				Sinks:   append([]Sink{{Topic: "processed.customer-events", KeepsReceipt: true}, {Topic: "processed.links"}}, always...),
-			}, Desired: 1, Problem: "it does not answer"},
-			{Description: Description{Name: "collect", About: "takes events.", Sinks: []Sink{{Topic: `^raw\.`, Pattern: true}}}, Desired: 1},
+			}, Desired: 1, Problem: "it does not answer", Paused: true},
+			{Description: Description{Name: "collect", About: "takes events.", Sinks: []Sink{{Topic: `^raw\.`, Pattern: true}}}, Desired: 1, Running: 1},
 			{Description: Description{
 				Name: "profile", About: "knows customers.", State: state("profile"),
 				Sources: []Source{{Topic: "processed.customer-events"}, {Topic: "aggregates.sessions"}},

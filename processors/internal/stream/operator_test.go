@@ -134,7 +134,7 @@ func TestResetKeepsState(t *testing.T) {
 }
 
 // relayRule counts what reaches it by way of a topic of its own.
-type relayRule struct{ tallyRule }
+type relayRule struct{}
 
 func (r *relayRule) Apply(tx *Tx, in *Input) Verdict {
 	if in.Topic == "copies" {
