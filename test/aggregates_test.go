@@ -33,6 +33,7 @@ func (p *platform) sessions(prefix string) []session {
 type count struct {
 	Type            string `json:"type"`
 	Window          string `json:"window"`
+	Partition       int32  `json:"partition"`
 	Events          int64  `json:"events"`
 	UniqueCustomers int64  `json:"unique_customers"`
 	RevenueMicros   int64  `json:"revenue_micros"`

@@ -136,8 +136,9 @@ type status struct {
 		Records int64  `json:"records"`
 	} `json:"topics"`
 	Deployments []struct {
-		Name  string `json:"name"`
-		Tasks []struct {
+		Name   string `json:"name"`
+		Paused bool   `json:"paused"`
+		Tasks  []struct {
 			State    string `json:"state"`
 			PID      int    `json:"pid"`
 			Restarts int    `json:"restarts"`
