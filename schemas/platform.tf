@@ -155,7 +155,7 @@ resource "headwater_acl" "ledger" {
 }
 
 # Records that a stage could not use, with their original bytes and a reason:
-# the largest of all messages.
+# the largest of all messages, with room for one of 16 MiB.
 resource "headwater_topic" "dead_letters" {
   name                = "dead-letters"
   partitions          = var.sizes["standard"].partitions
@@ -165,7 +165,7 @@ resource "headwater_topic" "dead_letters" {
 
   config = {
     "cleanup.policy"      = "delete"
-    "max.message.bytes"   = "8388608"
+    "max.message.bytes"   = "17825792"
     "min.insync.replicas" = tostring(var.sizes["standard"].min_insync_replicas)
   }
 }

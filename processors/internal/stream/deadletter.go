@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -33,14 +34,30 @@ const (
 	maxReasonBytes = 4 << 10
 )
 
-// deadLetterRecord is the record as it came, with why and where it came from.
+// tooLarge says that dead-letters takes no record with so much around its value.
+func tooLarge(key []byte, headers []kgo.RecordHeader, value int) bool {
+	return recordBytes(&kgo.Record{Key: key, Headers: headers})+value > maxDeadLetterBytes-4*maxReasonBytes
+}
+
+// deadLetterRecord is the record as it came, with why and where it came from. Of one
+// that dead-letters does not take for its size the value is left out, and then all
+// but where it came from: the entry stands, and the original does where it was.
 func deadLetterRecord(stage string, in *Input, v Verdict, now time.Time) *kgo.Record {
 	reason := v.reason
 	if len(reason) > maxReasonBytes {
 		reason = reason[:maxReasonBytes] + "..."
 	}
-	headers := make([]kgo.RecordHeader, 0, len(in.Headers)+8)
-	for _, h := range in.Headers {
+	key, value, given := in.Key, in.Value, in.Headers
+	if tooLarge(key, given, len(value)) {
+		reason += fmt.Sprintf("; its value of %d bytes is left out, %s takes none so large", len(value), DeadLetterTopic)
+		value = nil
+		if tooLarge(key, given, 0) {
+			reason += ", its key and headers too"
+			key, given = nil, nil
+		}
+	}
+	headers := make([]kgo.RecordHeader, 0, len(given)+8)
+	for _, h := range given {
 		if len(h.Key) > 3 && h.Key[:3] == "dl_" {
 			continue // it was a dead letter before and was sent again as it is
 		}
@@ -61,8 +78,8 @@ func deadLetterRecord(stage string, in *Input, v Verdict, now time.Time) *kgo.Re
 	return &kgo.Record{
 		Topic:     DeadLetterTopic,
 		Partition: anyPartition,
-		Key:       bytes.Clone(in.Key),
-		Value:     bytes.Clone(in.Value),
+		Key:       bytes.Clone(key),
+		Value:     bytes.Clone(value),
 		Headers:   headers,
 	}
 }

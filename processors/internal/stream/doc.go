@@ -40,9 +40,12 @@
 //	a panic in Wake                               the timer is set aside, its state in one dead letter
 //	offset out of range, log that lost its end    the partition stops: reason="offset_out_of_range"
 //	a batch over 64 MiB decompressed              the partition stops: reason="unreadable_batch"
+//	a dead letter over 16 MiB                     written without its value; one over its topic's limit
+//	                                              is refused as the next line has it
 //	the brokers refuse outputs for want of a      abort and try again each second, membership kept
 //	topic, a right or a limit
-//	slow brokers                                  retried by the client; the transaction's timeout bounds it
+//	slow brokers                                  waited for; a transaction that outlives its timeout is
+//	                                              aborted by them, and the task starts anew
 //	unknown outcome of a commit                   the task ends, a new one takes a new epoch and restores
 //	                                              up to the last stable offset
 //	disk full under the state                     writes wait, the task takes nothing, membership kept

@@ -25,11 +25,15 @@ const runGap = 700 * time.Millisecond
 // and closes a run of records when no more come. Its copies carry the fold so
 // far, so what a rule met by wrong state does is seen in the next copy.
 type simRule struct {
-	hook func() // at each record, where a frozen process stands still
+	hook    func()            // at each record, where a frozen process stands still
+	retries func(*Input) bool // it lacks something for the record; nil for never
 }
 
 func (r simRule) Apply(tx *Tx, in *Input) Verdict {
 	r.hook()
+	if r.retries != nil && r.retries(in) {
+		return Retry("told to")
+	}
 	if len(in.Value) != 8 {
 		tx.Put(append([]byte("t/"), in.Key...), in.Value) // to be rolled back
 		return DeadLetter(BadPayload, "%d bytes are no number", len(in.Value))

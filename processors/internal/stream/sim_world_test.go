@@ -35,7 +35,8 @@ type world struct {
 	rng     *rand.Rand
 	unsafe  bool
 	assigns protocol
-	quiet   atomic.Bool // nothing is written to the inputs
+	retries func(*Input) bool // what a rule lacks for a record; nil for nothing
+	quiet   atomic.Bool       // nothing is written to the inputs
 	network kfake.VirtualNetwork
 	cluster *kfake.Cluster
 	cfg     kafka.Config
@@ -177,7 +178,7 @@ func (w *world) boot(h *host) {
 			if p.dead.Load() || p.last.Load() {
 				return nil
 			}
-			t, err := newTask(ctx, cfg, simSpec, simRule{hook: p.link.pass}, w.limits, env, deps)
+			t, err := newTask(ctx, cfg, simSpec, simRule{hook: p.link.pass, retries: w.retries}, w.limits, env, deps)
 			if err != nil {
 				return err
 			}

@@ -37,9 +37,7 @@ func (o *operator) skip(ctx context.Context, wish topology.Skip) (topology.SkipR
 		err := o.scan(ctx, tp, max(start, wish.From), wish.To+1, func(r *kgo.Record) error {
 			in := &Input{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Value: r.Value, Headers: r.Headers, Received: r.Timestamp}
 			v := DeadLetter(Skipped, "%s", reason)
-			if recordBytes(r) > maxDeadLetterBytes-2*maxReasonBytes {
-				v.reason += fmt.Sprintf("; its value of %d bytes is left out, dead-letters takes none so large", len(r.Value))
-				in.Value = nil
+			if tooLarge(r.Key, r.Headers, len(r.Value)) {
 				report.Emptied++
 			}
 			report.DeadLettered++
