@@ -67,8 +67,8 @@ func writeInto(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// cluster starts a small Kafka that the commands find by the environment.
-func cluster(t *testing.T) *kafkatest.Cluster {
+// smallKafka starts a small Kafka that the commands find by the environment.
+func smallKafka(t *testing.T) *kafkatest.Cluster {
 	t.Helper()
 	c := kafkatest.Start(t, kafkatest.WithBrokers(1))
 	t.Setenv(kafka.EnvBootstrapServers, strings.Join(c.Config.BootstrapServers, ","))

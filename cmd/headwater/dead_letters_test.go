@@ -33,7 +33,7 @@ func letter(class, topic string, partition int, e event.Envelope, value []byte) 
 // where they came from, or mended through the collector, and nothing to topics
 // whose other readers would see it twice.
 func TestDeadLetters(t *testing.T) {
-	c := cluster(t)
+	c := smallKafka(t)
 	schemaRegistry(t, map[int]string{7: itemAvro})
 	const topic = "raw.shop.item-seen"
 	c.CreateTopic(deadLetterTopic, 1, nil)

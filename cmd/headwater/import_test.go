@@ -48,7 +48,7 @@ func runImport(t *testing.T, args ...string) (importReport, error) {
 // Defends the promise of an import: whatever the collector does, each line is
 // stored once, reported once, and a second run adds nothing.
 func TestImportSurvivesTheCollector(t *testing.T) {
-	c := cluster(t)
+	c := smallKafka(t)
 	c.CreateTopic(ledgerTopic, 3, nil)
 	collector := startCollector(t, &fakeCollector{ledger: c.Client(), fate: func(request, _ int) fate {
 		return []fate{take, fail, takeHalf, loseReply, take}[request%5]
@@ -147,7 +147,7 @@ func TestImportFails(t *testing.T) {
 		}
 	})
 	t.Run("nobody counts", func(t *testing.T) {
-		c := cluster(t)
+		c := smallKafka(t)
 		c.CreateTopic(ledgerTopic, 1, nil)
 		startCollector(t, &fakeCollector{})
 		r, err := runImport(t, "--wait", "500ms", file)

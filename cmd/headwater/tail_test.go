@@ -71,7 +71,7 @@ func tailed(t *testing.T, args ...string) []decoded {
 // Defends what programs read from tail: every kind of value, headers, tombstones,
 // and only what was committed.
 func TestTail(t *testing.T) {
-	c := cluster(t)
+	c := smallKafka(t)
 	schemaRegistry(t, map[int]string{7: itemAvro, 8: outerAvro})
 	c.CreateTopic("raw.shop.item-seen", 2, nil)
 	c.CreateTopic(processedTopic, 1, nil)
@@ -132,7 +132,7 @@ func TestTail(t *testing.T) {
 
 // Defends that tail follows: a record written after it began is printed.
 func TestTailFollows(t *testing.T) {
-	c := cluster(t)
+	c := smallKafka(t)
 	schemaRegistry(t, nil)
 	c.CreateTopic("t", 3, nil)
 	go func() {

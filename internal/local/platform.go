@@ -154,7 +154,12 @@ func (p *Platform) Close(ctx context.Context) error {
 }
 
 func (p *Platform) supervisorConfig(metrics *prometheus.Registry, logger *slog.Logger) supervisor.Config {
+	var restart func(context.Context, int) error
+	if p.apache != nil {
+		restart = func(ctx context.Context, id int) error { return p.apache.cluster.Restart(ctx, id) }
+	}
 	return supervisor.Config{
+		RestartNode: restart,
 		Dir:         p.Place.Path("supervisor"),
 		LogDir:      p.Place.Path("logs"),
 		StateDir:    p.Place.Path("state"),

@@ -66,6 +66,11 @@ func (c *Client) Resume(ctx context.Context, name string) (Status, error) {
 	return s, err
 }
 
+// RestartNode restarts a node of the platform's Kafka and returns when it serves.
+func (c *Client) RestartNode(ctx context.Context, id int32) error {
+	return c.call(ctx, http.MethodPost, "/v1/nodes/"+strconv.Itoa(int(id))+"/restart", nil, nil)
+}
+
 // Log returns the last lines that a task wrote.
 func (c *Client) Log(ctx context.Context, name string, ordinal, lines int) (string, error) {
 	var text string

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ func (s *Supervisor) Handler(token string, platform any) http.Handler {
 	api.HandleFunc("POST /v1/deployments/{name}/pause", s.serveSwitch(s.Pause))
 	api.HandleFunc("POST /v1/deployments/{name}/resume", s.serveSwitch(s.Resume))
 	api.HandleFunc("GET /v1/deployments/{name}/tasks/{ordinal}/log", s.serveLog)
+	api.HandleFunc("POST /v1/nodes/{id}/restart", s.serveRestart)
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
@@ -41,6 +43,25 @@ func authenticated(token string, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// serveRestart restarts a node of Kafka. Who asked may go away meanwhile: a node
+// that was stopped is started.
+func (s *Supervisor) serveRestart(w http.ResponseWriter, r *http.Request) {
+	id, err := strconv.Atoi(r.PathValue("id"))
+	switch {
+	case err != nil:
+		refuse(w, http.StatusBadRequest, fmt.Errorf("%q is no node id", r.PathValue("id")))
+		return
+	case s.config.RestartNode == nil:
+		refuse(w, http.StatusNotImplemented, errors.New("the embedded Kafka has no nodes to restart: make up KAFKA=apache runs brokers that have"))
+		return
+	}
+	if err := s.config.RestartNode(context.WithoutCancel(r.Context()), id); err != nil {
+		refuse(w, http.StatusInternalServerError, err)
+		return
+	}
+	answer(w, http.StatusOK, "ok")
 }
 
 func (s *Supervisor) serveGet(w http.ResponseWriter, r *http.Request) {

@@ -38,6 +38,10 @@ type Config struct {
 	ScalePolicy   capacity.Policy // of autoscaled deployments, less what each says itself; the law's default when zero
 	ScaleInterval time.Duration   // between two looks, 2 s
 
+	// RestartNode stops a node of Kafka in order, starts it and returns when it
+	// serves. Nil where there are none to restart.
+	RestartNode func(ctx context.Context, id int) error
+
 	DrainTimeout  time.Duration // from SIGTERM to SIGKILL, 30 s
 	BackoffMin    time.Duration // before the first restart, 100 ms; doubles
 	BackoffMax    time.Duration // 15 s
