@@ -37,7 +37,7 @@ func TestOperateOnAProcessor(t *testing.T) {
 	p.counted(62)
 
 	t.Run("a pause outlives up", func(t *testing.T) { pauseOutlivesUp(t, p) })
-	t.Run("a reset to a time", func(t *testing.T) { resetToATime(t, p, boundary) })
+	t.Run("a reset to a time", func(*testing.T) { resetToATime(p, boundary) })
 	t.Run("a reset to the beginning", func(t *testing.T) { resetToTheBeginning(t, p) })
 	t.Run("a skipped range", func(t *testing.T) { skippedRange(t, p) })
 }
@@ -79,7 +79,7 @@ func pauseOutlivesUp(t *testing.T, p *platform) {
 	p.refused([]string{"aggregate runs", "pause aggregate"}, "reset", "aggregate", "--to", "earliest", "--yes")
 	p.refused([]string{"aggregate runs", "pause aggregate"}, "skip", "aggregate", "--topic", "processed.customer-events",
 		"--partition", "0", "--from", "0", "--to", "0", "--yes")
-	p.refused([]string{"no deployment agregate", "aggregate, collect, refine, sessionize"}, "pause", "agregate")
+	p.refused([]string{"no deployment aggregator", "aggregate, collect, refine, sessionize"}, "pause", "aggregator")
 	if out := p.run("pause", "aggregate"); !strings.Contains(out, "headwater resume aggregate") {
 		t.Errorf("pause says %s", out)
 	}
@@ -200,7 +200,7 @@ func (p *platform) reset(processor string, args ...string) {
 
 // resetToATime: what was received since is counted from nothing; where nothing
 // was, the counts stay as they were published.
-func resetToATime(t *testing.T, p *platform, boundary time.Time) {
+func resetToATime(p *platform, boundary time.Time) {
 	p.reset("aggregate", "--to", boundary.Format(time.RFC3339Nano))
 	since := p.modelCounts(boundary, nil, nil)
 	want := slices.Clone(since)
