@@ -11,10 +11,12 @@ import (
 	"testing"
 	"time"
 
+	goversion "github.com/hashicorp/go-version"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"headwater.internal/platform/internal/kafkatest"
@@ -59,13 +61,29 @@ var factories = map[string]func() (tfprotov6.ProviderServer, error){
 // binary it skips and says so; in CI that is a failure.
 func accept(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
+	needTerraform(t)
+	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: factories, Steps: steps})
+}
+
+// acceptFrom is accept for what only newer versions of Terraform know: with an
+// older one it skips and says so.
+func acceptFrom(t *testing.T, version *goversion.Version, steps ...resource.TestStep) {
+	t.Helper()
+	needTerraform(t)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: factories, Steps: steps,
+		TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(version)},
+	})
+}
+
+func needTerraform(t *testing.T) {
+	t.Helper()
 	if os.Getenv("TF_ACC") == "" {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("no terraform binary on PATH")
 		}
 		t.Skip("no terraform binary on PATH")
 	}
-	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: factories, Steps: steps})
 }
 
 // on prefixes a configuration with a provider block for the cluster.

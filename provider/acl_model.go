@@ -14,6 +14,14 @@ func (m aclModel) String() string {
 	return fmt.Sprintf("ACL of %s on %s %q", m.Principal.ValueString(), m.ResourceType.ValueString(), m.ResourceName.ValueString())
 }
 
+// identity is all of the ACL but its operations, in the order of aclIdentity.
+func (m aclModel) identity() []string {
+	return []string{
+		m.Principal.ValueString(), m.Host.ValueString(), m.PermissionType.ValueString(),
+		m.ResourceType.ValueString(), m.PatternType.ValueString(), m.ResourceName.ValueString(),
+	}
+}
+
 // pattern is what the ACL is about. The schema has checked the names.
 func (m aclModel) pattern() aclPattern {
 	resourceType, _ := kmsg.ParseACLResourceType(m.ResourceType.ValueString())

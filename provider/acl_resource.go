@@ -22,6 +22,7 @@ import (
 
 var (
 	_ resource.ResourceWithConfigure      = (*aclResource)(nil)
+	_ resource.ResourceWithIdentity       = (*aclResource)(nil)
 	_ resource.ResourceWithImportState    = (*aclResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*aclResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*aclResource)(nil)
@@ -130,6 +131,11 @@ func (r *aclResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 	}
 }
 
+// IdentitySchema describes what identifies an ACL: all but its operations.
+func (r *aclResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = aclIdentity.schema()
+}
+
 // Configure takes the provider's instance.
 func (r *aclResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	r.inst = instanceFrom(req.ProviderData, &resp.Diagnostics)
@@ -142,6 +148,7 @@ func (r *aclResource) Create(ctx context.Context, req resource.CreateRequest, re
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	aclIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.identity()...)
 	if err := r.grant(ctx, plan, plan.operations()); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Create "+plan.String(), err)
 		return
@@ -153,6 +160,7 @@ func (r *aclResource) Create(ctx context.Context, req resource.CreateRequest, re
 func (r *aclResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state aclModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	aclIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.identity()...)
 	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
 		return
 	}
@@ -189,6 +197,7 @@ func (r *aclResource) Update(ctx context.Context, req resource.UpdateRequest, re
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	aclIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.identity()...)
 	have, want := state.operations(), plan.operations()
 	if err := r.grant(ctx, plan, without(want, have)); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
@@ -221,15 +230,18 @@ func (r *aclResource) Delete(ctx context.Context, req resource.DeleteRequest, re
 // owns all operations that it finds.
 func (r *aclResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	refuseImportUnknown(r.inst, &resp.Diagnostics)
-	parts := strings.SplitN(req.ID, "|", 6)
-	if len(parts) != 6 {
+	parts, byIdentity := aclIdentity.imported(ctx, req, resp)
+	if !byIdentity {
+		parts = strings.SplitN(req.ID, "|", len(aclIdentity))
+	}
+	if len(parts) != len(aclIdentity) {
 		resp.Diagnostics.AddError("Import an ACL", fmt.Sprintf(
 			"The id %q must be principal|host|permission_type|resource_type|pattern_type|resource_name, such as "+
 				"User:refine|*|ALLOW|TOPIC|LITERAL|raw.checkout.order-placed.", req.ID))
 		return
 	}
-	for i, name := range []string{"principal", "host", "permission_type", "resource_type", "pattern_type", "resource_name"} {
-		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(name), parts[i])...)
+	for i, part := range aclIdentity {
+		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(part.name), parts[i])...)
 	}
 }
 

@@ -81,6 +81,9 @@ func (e quotaEntity) each(fn func(kind, name string)) {
 	}
 }
 
+// parts are the entity's names in the order of quotaIdentity, empty where absent.
+func (e quotaEntity) parts() []string { return []string{e.user, e.clientID, e.ip} }
+
 // components renders the entity for a write.
 func (e quotaEntity) components() kadm.ClientQuotaEntity {
 	var components kadm.ClientQuotaEntity

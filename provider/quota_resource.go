@@ -20,6 +20,7 @@ import (
 
 var (
 	_ resource.ResourceWithConfigure      = (*quotaResource)(nil)
+	_ resource.ResourceWithIdentity       = (*quotaResource)(nil)
 	_ resource.ResourceWithImportState    = (*quotaResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*quotaResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*quotaResource)(nil)
@@ -97,6 +98,11 @@ func (r *quotaResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 	}
 }
 
+// IdentitySchema describes what identifies a quota: its entity.
+func (r *quotaResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = quotaIdentity.schema()
+}
+
 // Configure takes the provider's instance.
 func (r *quotaResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	r.inst = instanceFrom(req.ProviderData, &resp.Diagnostics)
@@ -109,6 +115,7 @@ func (r *quotaResource) Create(ctx context.Context, req resource.CreateRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	quotaIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.entity().parts()...)
 	if err := r.alter(ctx, plan.entity(), quotaChanges(nil, plan.limits()), false); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Set "+plan.String(), err)
 		return
@@ -120,6 +127,7 @@ func (r *quotaResource) Create(ctx context.Context, req resource.CreateRequest, 
 func (r *quotaResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state quotaModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	quotaIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.entity().parts()...)
 	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
 		return
 	}
@@ -144,6 +152,7 @@ func (r *quotaResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	quotaIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.entity().parts()...)
 	if err := r.alter(ctx, plan.entity(), quotaChanges(state.limits(), plan.limits()), false); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
 		return
@@ -167,7 +176,11 @@ func (r *quotaResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 // and owns all its limits.
 func (r *quotaResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	refuseImportUnknown(r.inst, &resp.Diagnostics)
-	entity, err := parseQuotaEntity(req.ID)
+	id := req.ID
+	if parts, ok := quotaIdentity.imported(ctx, req, resp); ok {
+		id = quotaEntity{user: parts[0], clientID: parts[1], ip: parts[2]}.key()
+	}
+	entity, err := parseQuotaEntity(id)
 	if err != nil {
 		resp.Diagnostics.AddError("Import a quota", sentence(err))
 		return

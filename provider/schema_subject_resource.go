@@ -22,6 +22,7 @@ import (
 
 var (
 	_ resource.ResourceWithConfigure   = (*subjectResource)(nil)
+	_ resource.ResourceWithIdentity    = (*subjectResource)(nil)
 	_ resource.ResourceWithImportState = (*subjectResource)(nil)
 	_ resource.ResourceWithModifyPlan  = (*subjectResource)(nil)
 )
@@ -143,6 +144,11 @@ func levelNames() []string {
 	return names
 }
 
+// IdentitySchema describes what identifies a subject.
+func (r *subjectResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = subjectIdentity.schema()
+}
+
 // Configure takes the provider's instance.
 func (r *subjectResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	r.inst = instanceFrom(req.ProviderData, &resp.Diagnostics)
@@ -156,6 +162,7 @@ func (r *subjectResource) Create(ctx context.Context, req resource.CreateRequest
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	subjectIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.Subject.ValueString())
 	r.write(ctx, &plan, types.StringNull(), true, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
@@ -167,6 +174,7 @@ func (r *subjectResource) Create(ctx context.Context, req resource.CreateRequest
 func (r *subjectResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state subjectModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	subjectIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.Subject.ValueString())
 	if resp.Diagnostics.HasError() || r.inst.registryUnknown {
 		return
 	}
@@ -201,6 +209,7 @@ func (r *subjectResource) Update(ctx context.Context, req resource.UpdateRequest
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	subjectIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.Subject.ValueString())
 	r.write(ctx, &plan, state.CompatibilityLevel, !plan.same(state), &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
@@ -222,7 +231,11 @@ func (r *subjectResource) Delete(ctx context.Context, req resource.DeleteRequest
 
 // ImportState imports by subject.
 func (r *subjectResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	resource.ImportStatePassthroughID(ctx, path.Root("subject"), req, resp)
+	subject := req.ID
+	if identity, ok := subjectIdentity.imported(ctx, req, resp); ok {
+		subject = identity[0]
+	}
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("subject"), subject)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("deletion_protection"), true)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("hard_delete"), false)...)
 }

@@ -27,6 +27,7 @@ import (
 
 var (
 	_ resource.ResourceWithConfigure   = (*scramResource)(nil)
+	_ resource.ResourceWithIdentity    = (*scramResource)(nil)
 	_ resource.ResourceWithImportState = (*scramResource)(nil)
 	_ resource.ResourceWithModifyPlan  = (*scramResource)(nil)
 )
@@ -93,6 +94,11 @@ func (r *scramResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 	}
 }
 
+// IdentitySchema describes what identifies a credential.
+func (r *scramResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = scramIdentity.schema()
+}
+
 // Configure takes the provider's instance.
 func (r *scramResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	r.inst = instanceFrom(req.ProviderData, &resp.Diagnostics)
@@ -100,13 +106,14 @@ func (r *scramResource) Configure(_ context.Context, req resource.ConfigureReque
 
 // Create sets the credential, over one that may be there.
 func (r *scramResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	r.write(ctx, req.Plan, req.Config, &resp.State, &resp.Diagnostics)
+	r.write(ctx, req.Plan, req.Config, &resp.State, resp.Identity, &resp.Diagnostics)
 }
 
 // Read looks whether the credential is there and how often it is hashed.
 func (r *scramResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state scramModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	scramIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.Username.ValueString(), state.Mechanism.ValueString())
 	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
 		return
 	}
@@ -127,7 +134,7 @@ func (r *scramResource) Read(ctx context.Context, req resource.ReadRequest, resp
 
 // Update sets the credential anew.
 func (r *scramResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	r.write(ctx, req.Plan, req.Config, &resp.State, &resp.Diagnostics)
+	r.write(ctx, req.Plan, req.Config, &resp.State, resp.Identity, &resp.Diagnostics)
 }
 
 // Delete removes the credential.
@@ -152,6 +159,9 @@ func (r *scramResource) ImportState(ctx context.Context, req resource.ImportStat
 	if before, after, ok := strings.Cut(req.ID, "/"); ok && (before == kafka.ScramSHA256 || before == kafka.ScramSHA512) {
 		mechanism, username = before, after
 	}
+	if identity, ok := scramIdentity.imported(ctx, req, resp); ok {
+		username, mechanism = identity[0], identity[1]
+	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("username"), username)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("mechanism"), mechanism)...)
 }
@@ -165,7 +175,7 @@ func (r *scramResource) ModifyPlan(_ context.Context, req resource.ModifyPlanReq
 
 // write sets the credential. The password comes from the configuration: it is in
 // no plan.
-func (r *scramResource) write(ctx context.Context, plan tfsdk.Plan, config tfsdk.Config, state *tfsdk.State, diags *diag.Diagnostics) {
+func (r *scramResource) write(ctx context.Context, plan tfsdk.Plan, config tfsdk.Config, state *tfsdk.State, identity *tfsdk.ResourceIdentity, diags *diag.Diagnostics) {
 	var model scramModel
 	var password types.String
 	diags.Append(plan.Get(ctx, &model)...)
@@ -174,6 +184,7 @@ func (r *scramResource) write(ctx context.Context, plan tfsdk.Plan, config tfsdk
 		return
 	}
 	username := model.Username.ValueString()
+	scramIdentity.set(ctx, identity, diags, username, model.Mechanism.ValueString())
 	err := r.alter(ctx, username, nil, []kadm.UpsertSCRAM{{
 		User:       username,
 		Mechanism:  model.mechanism(),

@@ -24,6 +24,7 @@ import (
 
 var (
 	_ resource.ResourceWithConfigure      = (*topicResource)(nil)
+	_ resource.ResourceWithIdentity       = (*topicResource)(nil)
 	_ resource.ResourceWithImportState    = (*topicResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*topicResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*topicResource)(nil)
@@ -50,6 +51,11 @@ func newTopicResource() resource.Resource { return &topicResource{} }
 // Metadata names the type.
 func (r *topicResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_topic"
+}
+
+// IdentitySchema describes what identifies a topic.
+func (r *topicResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = topicIdentity.schema()
 }
 
 // topicName is what Kafka accepts; "." and ".." are left to the broker's check.
@@ -137,6 +143,7 @@ func (r *topicResource) Create(ctx context.Context, req resource.CreateRequest, 
 		return
 	}
 	name := plan.Name.ValueString()
+	topicIdentity.set(ctx, resp.Identity, &resp.Diagnostics, name)
 	created, err := r.create(ctx, plan)
 	r.inst.collector.forgetTopic(name)
 	if err != nil {
@@ -157,6 +164,7 @@ func (r *topicResource) Create(ctx context.Context, req resource.CreateRequest, 
 func (r *topicResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state topicModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	topicIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.Name.ValueString())
 	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
 		return
 	}
@@ -193,6 +201,7 @@ func (r *topicResource) Update(ctx context.Context, req resource.UpdateRequest, 
 		return
 	}
 	name := plan.Name.ValueString()
+	topicIdentity.set(ctx, resp.Identity, &resp.Diagnostics, name)
 	defer r.inst.collector.forgetTopic(name)
 	if grown := plan.Partitions.ValueInt64(); grown != state.Partitions.ValueInt64() {
 		if err := r.grow(ctx, name, int(grown)); err != nil {
@@ -269,7 +278,11 @@ func (r *topicResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 // retention.
 func (r *topicResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
 	refuseImportUnknown(r.inst, &resp.Diagnostics)
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), req.ID)...)
+	name := req.ID
+	if identity, ok := topicIdentity.imported(ctx, req, resp); ok {
+		name = identity[0]
+	}
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), name)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("deletion_protection"), true)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("force_destroy"), false)...)
 }
