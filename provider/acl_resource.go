@@ -285,65 +285,41 @@ func (r *aclResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	}
 }
 
-// grant creates one ACL an operation, all in one request.
+// grant creates one ACL an operation, in one request with those of other resources.
 func (r *aclResource) grant(ctx context.Context, m aclModel, operations []string) error {
 	if len(operations) == 0 {
 		return nil
 	}
 	defer r.inst.collector.acls.invalidate(m.pattern().key())
-	client, err := r.inst.connect(ctx)
-	if err != nil {
-		return err
-	}
-	req := kmsg.NewPtrCreateACLsRequest()
+	pattern := m.pattern()
+	var creations []kmsg.CreateACLsRequestCreation
 	for _, operation := range operations {
 		creation := kmsg.NewCreateACLsRequestCreation()
-		pattern := m.pattern()
 		creation.ResourceType, creation.ResourcePatternType, creation.ResourceName = pattern.resourceType, pattern.patternType, pattern.name
 		creation.Principal, creation.Host = m.Principal.ValueString(), m.Host.ValueString()
 		creation.Operation, creation.PermissionType = m.entry(operation)
-		req.Creations = append(req.Creations, creation)
+		creations = append(creations, creation)
 	}
-	resp, err := req.RequestWith(ctx, client.raw)
-	if err != nil {
-		return err
-	}
-	for _, result := range resp.Results {
-		if err := codeError(result.ErrorCode, result.ErrorMessage); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := r.inst.batches.grant.do(ctx, creations)
+	return err
 }
 
-// revoke deletes one ACL an operation, all in one request. One that is gone
-// already is no error.
+// revoke deletes one ACL an operation, in one request with those of other
+// resources. One that is gone already is no error.
 func (r *aclResource) revoke(ctx context.Context, m aclModel, operations []string) error {
 	if len(operations) == 0 {
 		return nil
 	}
 	defer r.inst.collector.acls.invalidate(m.pattern().key())
-	client, err := r.inst.connect(ctx)
-	if err != nil {
-		return err
-	}
-	req := kmsg.NewPtrDeleteACLsRequest()
+	pattern := m.pattern()
+	var filters []kmsg.DeleteACLsRequestFilter
 	for _, operation := range operations {
 		filter := kmsg.NewDeleteACLsRequestFilter()
-		pattern := m.pattern()
 		filter.ResourceType, filter.ResourcePatternType, filter.ResourceName = pattern.resourceType, pattern.patternType, &pattern.name
 		filter.Principal, filter.Host = m.Principal.ValueStringPointer(), m.Host.ValueStringPointer()
 		filter.Operation, filter.PermissionType = m.entry(operation)
-		req.Filters = append(req.Filters, filter)
+		filters = append(filters, filter)
 	}
-	resp, err := req.RequestWith(ctx, client.raw)
-	if err != nil {
-		return err
-	}
-	for _, result := range resp.Results {
-		if err := codeError(result.ErrorCode, result.ErrorMessage); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := r.inst.batches.revoke.do(ctx, filters)
+	return err
 }

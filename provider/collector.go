@@ -39,7 +39,7 @@ func newCollector(dial connect, timeout time.Duration) *collector {
 	}
 	c.configs = newKind(timeout, loadConfigs(dial, c.topics), loadConfig(dial))
 	c.brokerConfigs = newKind(timeout, loadBrokerConfigs(dial, c.brokers), loadBrokerConfig(dial))
-	c.records = newKind(timeout, loadRecords(dial, c.topics), loadTopicRecords(dial))
+	c.records = newKind(timeout, loadRecords(dial, c.topics), loadTopicRecords(dial, timeout))
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 )
@@ -34,19 +35,28 @@ func loadRecords(dial connect, topics *kind[topicInfo]) func(context.Context) (m
 	}
 }
 
-func loadTopicRecords(dial connect) func(context.Context, string) (int64, bool, error) {
-	return func(ctx context.Context, name string) (int64, bool, error) {
+// loadTopicRecords counts the records of one topic, in one request with others
+// that are asked for at the same time.
+func loadTopicRecords(dial connect, timeout time.Duration) func(context.Context, string) (int64, bool, error) {
+	together := newBatch(timeout, func(ctx context.Context, names []string) ([]outcome[int64], error) {
 		client, err := dial(ctx)
 		if err != nil {
-			return 0, false, err
+			return nil, err
 		}
-		var total int64
-		var failed error
-		err = countRecords(ctx, client, []string{name}, func(_ string, records int64, err error) {
-			total += records
-			failed = errors.Join(failed, err)
+		counted := make(map[string]outcome[int64], len(names))
+		err = countRecords(ctx, client, names, func(topic string, records int64, err error) {
+			sum := counted[topic]
+			counted[topic] = outcome[int64]{sum.value + records, errors.Join(sum.err, err)}
 		})
-		return total, true, errors.Join(err, failed)
+		outcomes := make([]outcome[int64], len(names))
+		for i, name := range names {
+			outcomes[i] = counted[name]
+		}
+		return outcomes, err
+	})
+	return func(ctx context.Context, name string) (int64, bool, error) {
+		records, err := together.do(ctx, name)
+		return records, true, err
 	}
 }
 

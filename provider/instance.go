@@ -21,6 +21,7 @@ import (
 type instance struct {
 	settings
 	collector      *collector
+	batches        batches
 	schemaRegistry *registry
 	catalogues     catalogues
 	planned        planned
@@ -52,6 +53,7 @@ func newInstance(set settings) *instance {
 	inst.replicas = &replicator{inst: inst}
 	// A load is a few requests, each with its own timeout inside the client.
 	inst.collector = newCollector(inst.connect, 2*set.requestTimeout)
+	inst.batches = newBatches(inst.connect, 2*set.requestTimeout)
 	inst.catalogues = catalogues{settings: set, dial: inst.connect}
 	inst.schemaRegistry = newRegistry(set.registry, set.requestTimeout)
 	return inst

@@ -229,20 +229,8 @@ func (r *topicResource) dryRun(diags *diag.Diagnostics, summary string, err erro
 }
 
 func (r *topicResource) tryCreate(ctx context.Context, plan topicModel) error {
-	client, err := r.inst.connect(ctx)
-	if err != nil {
-		return err
-	}
-	values := map[string]*string{}
-	for key, value := range plan.desired() {
-		values[key] = &value
-	}
-	name := plan.Name.ValueString()
-	answers, err := client.ValidateCreateTopics(ctx, int32(plan.Partitions.ValueInt64()), plan.replicas(), values, name)
-	if err != nil {
-		return err
-	}
-	return withMessage(answers[name].Err, answers[name].ErrMessage)
+	_, err := r.inst.batches.tryCreate.do(ctx, plan.creation())
+	return err
 }
 
 func (r *topicResource) tryGrow(ctx context.Context, plan topicModel) error {

@@ -18,7 +18,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
@@ -262,12 +261,7 @@ func (r *topicResource) Delete(ctx context.Context, req resource.DeleteRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	client, err := r.inst.connect(ctx)
-	if err == nil {
-		var answer kadm.DeleteTopicResponse
-		answer, err = client.DeleteTopic(ctx, name)
-		err = errors.Join(err, withMessage(answer.Err, answer.ErrMessage))
-	}
+	_, err := r.inst.batches.remove.do(ctx, name)
 	r.inst.collector.forgetTopic(name)
 	if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Delete topic %q", name), err)

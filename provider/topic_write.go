@@ -17,36 +17,22 @@ import (
 // the apply goes on without.
 const leaderWait = 15 * time.Second
 
+// leaderLook is the pause after the first look for leaders; later ones grow.
+const leaderLook = 10 * time.Millisecond
+
 // create makes the topic and waits until the brokers show it with leaders, so
 // that the next plan does not meet one that has not heard of it.
 func (r *topicResource) create(ctx context.Context, plan topicModel) (topicInfo, error) {
-	client, err := r.inst.connect(ctx)
-	if err != nil {
-		return topicInfo{}, err
-	}
-	name := plan.Name.ValueString()
-	values := map[string]*string{}
-	for key, value := range plan.desired() {
-		values[key] = &value
-	}
-	answers, err := client.CreateTopics(ctx, int32(plan.Partitions.ValueInt64()), plan.replicas(), values, name)
-	if err != nil {
-		return topicInfo{}, err
-	}
-	answer := answers[name]
-	if errors.Is(answer.Err, kerr.TopicAlreadyExists) {
+	info, err := r.inst.batches.create.do(ctx, plan.creation())
+	if errors.Is(err, kerr.TopicAlreadyExists) {
 		if info, err := r.adopt(ctx, plan); err == nil && info.id != (kadm.TopicID{}) {
 			return info, nil
 		}
 	}
-	if answer.Err != nil {
-		return topicInfo{}, withMessage(answer.Err, answer.ErrMessage)
+	if err != nil {
+		return topicInfo{}, err
 	}
-	info := topicInfo{
-		id: answer.ID, partitions: int64(answer.NumPartitions),
-		replicationFactor: int64(answer.ReplicationFactor), leaderless: int(answer.NumPartitions),
-	}
-	return r.awaitLeaders(ctx, name, info), nil
+	return r.awaitLeaders(ctx, plan.Name.ValueString(), info), nil
 }
 
 // adopt returns the topic that is there when it is exactly what is planned: the
@@ -77,9 +63,9 @@ func (m topicModel) describes(info topicInfo, config map[string]configValue) boo
 func (r *topicResource) awaitLeaders(ctx context.Context, name string, info topicInfo) topicInfo {
 	ctx, cancel := context.WithTimeout(ctx, leaderWait)
 	defer cancel()
-	for ctx.Err() == nil {
-		seen, ok, err := loadTopic(r.inst.connect)(ctx, name)
-		if err == nil && ok && seen.id == info.id {
+	for pause := leaderLook; ctx.Err() == nil; pause = min(2*pause, 10*leaderLook) {
+		seen, err := r.inst.batches.leaders.do(ctx, name)
+		if err == nil && seen.id == info.id {
 			info.leaderless = seen.leaderless
 			info.replicationFactor = max(info.replicationFactor, seen.replicationFactor)
 			if seen.leaderless == 0 {
@@ -91,7 +77,7 @@ func (r *topicResource) awaitLeaders(ctx context.Context, name string, info topi
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 	return info
