@@ -93,14 +93,15 @@ fmt-check: $(LINT) build ## fail when a file is not formatted
 	@out=$$($(LINT) fmt --diff ./... || true); if [ -n "$$out" ]; then echo "$$out"; echo "run: make fmt"; exit 1; fi
 	@$(TERRAFORM) fmt -recursive -check -diff . || { echo "run: make fmt"; exit 1; }
 
-generate: build ## Go types of the schemas, pages of the provider
+generate: build ## Go types of the schemas, owners of the code, pages of the provider
 	go generate ./schemas/...
+	@$(HEADWATER) codeowners
 	@echo "writing the provider's pages"
 	@cd provider && CHECKPOINT_DISABLE=1 PATH="$(CURDIR)/build/tools/terraform-$$(cat ../.terraform-version):$$PATH" \
 	  go tool tfplugindocs generate --provider-name headwater >$(CURDIR)/build/tfplugindocs.log || { cat $(CURDIR)/build/tfplugindocs.log; exit 1; }
 
 generate-check: generate ## fail when a generated file is not up to date
-	@git diff --exit-code --stat -- schemas provider/docs || { echo "generated files differ: commit what make generate wrote"; exit 1; }
+	@git diff --exit-code --stat -- schemas provider/docs .github/CODEOWNERS || { echo "generated files differ: commit what make generate wrote"; exit 1; }
 
 $(LINT):
 	@mkdir -p build/tools

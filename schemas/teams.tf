@@ -1,42 +1,52 @@
 # Who may own, write and read events. A team's name is its principal; its
 # groups and transactional ids begin with the name and a dot. A budget is what
-# all of its clients together may move through one broker.
+# all of its clients together may move through one broker; github is whom
+# .github/CODEOWNERS asks when the team's events change.
 locals {
   teams = {
     analytics = {
       contact = "analytics@example.com"
+      github  = "@example/analytics"
       budget  = { producer_byte_rate = 1048576, consumer_byte_rate = 52428800 }
     }
     care = {
       contact = "care@example.com"
+      github  = "@example/care"
       budget  = { producer_byte_rate = 1048576, consumer_byte_rate = 10485760 }
     }
     checkout = {
       contact = "checkout@example.com"
+      github  = "@example/checkout"
       budget  = { producer_byte_rate = 10485760, consumer_byte_rate = 10485760 }
     }
     finance = {
       contact = "finance@example.com"
+      github  = "@example/finance"
       budget  = { producer_byte_rate = 1048576, consumer_byte_rate = 10485760 }
     }
     identity = {
       contact = "identity@example.com"
+      github  = "@example/identity"
       budget  = { producer_byte_rate = 1048576, consumer_byte_rate = 10485760 }
     }
     loyalty = {
       contact = "loyalty@example.com"
+      github  = "@example/loyalty"
       budget  = { producer_byte_rate = 1048576, consumer_byte_rate = 10485760 }
     }
     personalization = {
       contact = "personalization@example.com"
+      github  = "@example/personalization"
       budget  = { producer_byte_rate = 1048576, consumer_byte_rate = 52428800 }
     }
     platform = {
       contact = "platform@example.com"
+      github  = "@example/platform"
       budget  = { producer_byte_rate = 10485760, consumer_byte_rate = 52428800 }
     }
     storefront = {
       contact = "storefront@example.com"
+      github  = "@example/storefront"
       budget  = { producer_byte_rate = 10485760, consumer_byte_rate = 10485760 }
     }
   }

@@ -44,6 +44,9 @@ type commands struct {
 	State       stateCommand       `cmd:"" group:"events" help:"Show what a processor's state holds of a key."`
 	Tail        tailCommand        `cmd:"" group:"events" help:"Print the records of a topic, decoded."`
 	DeadLetters deadLettersCommand `cmd:"" group:"events" help:"List, show and send again what could not be processed."`
+	Review      reviewCommand      `cmd:"" group:"changes" help:"Say what a change does to events, or what a plan would do, and what must be mended."`
+	Conflicts   conflictsCommand   `cmd:"" group:"changes" help:"Count the schema conflicts that reviews caught."`
+	Codeowners  codeownersCommand  `cmd:"" group:"changes" help:"Write .github/CODEOWNERS from the catalogue."`
 	Credentials credentialsCommand `cmd:"" group:"events" help:"Print the user, password and write key of a principal."`
 
 	Version kong.VersionFlag `help:"Print the version."`
@@ -90,6 +93,7 @@ func run(ctx context.Context, args []string) error {
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "platform", Title: "The local platform:"},
 			{Key: "events", Title: "Events:"},
+			{Key: "changes", Title: "Changes:"},
 		}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)

@@ -28,6 +28,8 @@ type avroField struct {
 	aliases    []string
 	node       *avroNode
 	hasDefault bool
+	fallback   string // the default as JSON
+	doc        string
 }
 
 // addNames adds the named types that a normal form defines.
@@ -125,8 +127,14 @@ func (n *avroNode) buildFields(v any, names map[string]*avroNode) error {
 			// The codec honours a logical type written beside the field's type.
 			node = node.annotated(field)
 		}
-		_, hasDefault := field["default"]
-		n.fields = append(n.fields, avroField{name: text(field["name"]), aliases: texts(field["aliases"]), node: node, hasDefault: hasDefault})
+		out := avroField{name: text(field["name"]), aliases: texts(field["aliases"]), node: node, doc: text(field["doc"])}
+		var value any
+		if value, out.hasDefault = field["default"]; out.hasDefault {
+			if out.fallback, err = encodeJSON(value); err != nil {
+				return err
+			}
+		}
+		n.fields = append(n.fields, out)
 	}
 	return nil
 }
