@@ -9,26 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-)
-
-// Environment variables that [FromEnvironment] reads. The supervisor sets them
-// for every task; the provider falls back on them.
-const (
-	EnvBootstrapServers = "HEADWATER_BOOTSTRAP_SERVERS" // host:port, comma separated
-	EnvSASLMechanism    = "HEADWATER_SASL_MECHANISM"    // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
-	EnvSASLUsername     = "HEADWATER_SASL_USERNAME"
-	EnvSASLPassword     = "HEADWATER_SASL_PASSWORD"
-	EnvTLSEnabled       = "HEADWATER_TLS_ENABLED" // true turns TLS on with the system's roots
-	EnvTLSCA            = "HEADWATER_TLS_CA_PEM"  // PEM text, or the path of a PEM file, here and below
-	EnvTLSCert          = "HEADWATER_TLS_CERT_PEM"
-	EnvTLSKey           = "HEADWATER_TLS_KEY_PEM"
-	EnvTLSServerName    = "HEADWATER_TLS_SERVER_NAME"
 )
 
 // Config is everything needed to connect. The zero value of a part means that
@@ -45,49 +29,9 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// FromEnvironment reads a Config from the HEADWATER_* variables above.
-func FromEnvironment() (Config, error) {
-	c := Config{
-		BootstrapServers: SplitServers(os.Getenv(EnvBootstrapServers)),
-		SASL: SASL{
-			Mechanism: os.Getenv(EnvSASLMechanism),
-			Username:  os.Getenv(EnvSASLUsername),
-			Password:  os.Getenv(EnvSASLPassword),
-		},
-		TLS: TLS{
-			CA:         os.Getenv(EnvTLSCA),
-			Cert:       os.Getenv(EnvTLSCert),
-			Key:        os.Getenv(EnvTLSKey),
-			ServerName: os.Getenv(EnvTLSServerName),
-		},
-	}
-	if v := os.Getenv(EnvTLSEnabled); v != "" {
-		on, err := strconv.ParseBool(v)
-		if err != nil {
-			return Config{}, fmt.Errorf("%s is %q: write true or false", EnvTLSEnabled, v)
-		}
-		c.TLS.Enabled = on
-	}
-	if len(c.BootstrapServers) == 0 {
-		return Config{}, fmt.Errorf("%s is empty: name at least one broker as host:port", EnvBootstrapServers)
-	}
-	return c, c.Validate()
-}
-
-// SplitServers splits a comma-separated list of host:port, dropping blanks.
-func SplitServers(list string) []string {
-	var servers []string
-	for s := range strings.SplitSeq(list, ",") {
-		if s = strings.TrimSpace(s); s != "" {
-			servers = append(servers, s)
-		}
-	}
-	return servers
-}
-
 // Validate reports what is wrong with the settings without dialling: an unknown
-// SASL mechanism, a user without a password, a certificate without its key, PEM
-// text that does not parse.
+// SASL mechanism, a user without a password, a certificate without its key or that
+// has expired, PEM text that does not parse.
 func (c Config) Validate() error {
 	_, tlsErr := c.TLS.Config()
 	_, saslErr := c.SASL.Mechanisms()

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
@@ -51,12 +52,17 @@ func newAuthority(t *testing.T) *authority {
 // issue returns a certificate and its key as PEM text.
 func (a *authority) issue(name string) (cert, key string) {
 	a.t.Helper()
+	return a.issueUntil(name, time.Now().Add(time.Hour))
+}
+
+func (a *authority) issueUntil(name string, until time.Time) (cert, key string) {
+	a.t.Helper()
 	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: until,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{name},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
@@ -167,16 +173,27 @@ func TestSASLMechanisms(t *testing.T) {
 // A setting that cannot work is named before anything is dialled, and no error
 // tells the password.
 func TestWrongSettingsAreNamed(t *testing.T) {
+	a := newAuthority(t)
+	cert, key := a.issueUntil("ada", time.Now().Add(-time.Hour))
+	oauth := func(o OAuth) Config { return Config{SASL: SASL{Mechanism: OAuthBearer, OAuth: o}} }
 	cases := map[string]Config{
-		"both a username and a password": {SASL: SASL{Mechanism: Plain, Username: "ada"}},
-		`"GSSAPI" is unknown`:            {SASL: SASL{Mechanism: "GSSAPI", Username: "ada", Password: "secret"}},
-		"both a certificate and its key": {TLS: TLS{Cert: "-----BEGIN CERTIFICATE-----"}},
-		"holds no PEM certificate":       {TLS: TLS{CA: "-----BEGIN NOTHING-----"}},
-		"no such file":                   {TLS: TLS{CA: filepath.Join(t.TempDir(), "absent.pem")}},
+		`client certificate of "ada" expired at`: {TLS: TLS{CA: a.pem, Cert: cert, Key: key}},
+		"either a token or a token URL":          oauth(OAuth{ClientID: "ada", ClientSecret: "hush"}),
+		"both a client id and a client secret":   oauth(OAuth{TokenURL: "https://127.0.0.1/token", ClientSecret: "hush"}),
+		"is not an http or https address":        oauth(OAuth{TokenURL: "127.0.0.1/token", ClientID: "ada", ClientSecret: "hush"}),
+		"the CA of the token URL":                oauth(OAuth{TokenURL: "https://127.0.0.1/token", ClientID: "ada", ClientSecret: "hush", CA: "-----BEGIN NOTHING-----"}),
+		`extension "auth" must have`:             oauth(OAuth{Token: "hush", Extensions: map[string]string{"auth": "x"}}),
+		"both an access key and a secret key":    {SASL: SASL{Mechanism: AWSMSKIAM, AWS: AWS{SecretKey: "hush"}}},
+		"a session token without the keys":       {SASL: SASL{Mechanism: AWSMSKIAM, AWS: AWS{SessionToken: "hush"}}},
+		"both a username and a password":         {SASL: SASL{Mechanism: Plain, Username: "ada"}},
+		`"GSSAPI" is unknown`:                    {SASL: SASL{Mechanism: "GSSAPI", Username: "ada", Password: "hush"}},
+		"both a certificate and its key":         {TLS: TLS{Cert: "-----BEGIN CERTIFICATE-----"}},
+		"holds no PEM certificate":               {TLS: TLS{CA: "-----BEGIN NOTHING-----"}},
+		"no such file":                           {TLS: TLS{CA: filepath.Join(t.TempDir(), "absent.pem")}},
 	}
 	for want, config := range cases {
 		err := config.Validate()
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -195,8 +212,48 @@ func TestFromEnvironment(t *testing.T) {
 	if err != nil || len(config.BootstrapServers) != 2 || !config.TLS.Enabled {
 		t.Errorf("%+v, %v", config, err)
 	}
+	for variable, value := range map[string]string{EnvTLSInsecureSkipVerify: "maybe", EnvDialTimeout: "-1s", EnvSASLExtensions: "blue"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, value)
+			if _, err := FromEnvironment(); err == nil || !strings.Contains(err.Error(), variable) {
+				t.Errorf("%v, want %s named", err, variable)
+			}
+		})
+	}
 	t.Setenv(EnvBootstrapServers, "")
 	if _, err := FromEnvironment(); err == nil || !strings.Contains(err.Error(), EnvBootstrapServers) {
 		t.Errorf("%v, want %s named", err, EnvBootstrapServers)
+	}
+}
+
+// Every setting has a variable: what is said there and nowhere else must arrive.
+func TestFromEnvironmentWhole(t *testing.T) {
+	a := newAuthority(t)
+	cert, key := a.issue("ada")
+	for variable, value := range map[string]string{
+		EnvBootstrapServers: "a:1", EnvClientID: "ada", EnvDialTimeout: "7s",
+		EnvSASLMechanism: OAuthBearer, EnvSASLUsername: "user", EnvSASLPassword: "password",
+		EnvSASLTokenURL: "https://127.0.0.1/token", EnvSASLTokenCA: a.pem, EnvSASLClientID: "id", EnvSASLClientSecret: "secret",
+		EnvSASLScopes: "one two", EnvSASLExtensions: "tenant=blue,pool=x",
+		EnvSASLAWSAccessKey: "AKID", EnvSASLAWSSecretKey: "aws-secret", EnvSASLAWSSessionToken: "session", EnvSASLAWSProfile: "work",
+		EnvTLSCA: a.pem, EnvTLSCert: cert, EnvTLSKey: key, EnvTLSServerName: "broker", EnvTLSInsecureSkipVerify: "true",
+	} {
+		t.Setenv(variable, value)
+	}
+	want := Config{
+		BootstrapServers: []string{"a:1"}, ClientID: "ada", DialTimeout: 7 * time.Second,
+		SASL: SASL{
+			Mechanism: OAuthBearer, Username: "user", Password: "password",
+			OAuth: OAuth{
+				TokenURL: "https://127.0.0.1/token", ClientID: "id", ClientSecret: "secret", Scopes: []string{"one", "two"}, CA: a.pem,
+				Extensions: map[string]string{"tenant": "blue", "pool": "x"},
+			},
+			AWS: AWS{AccessKey: "AKID", SecretKey: "aws-secret", SessionToken: "session", Profile: "work"},
+		},
+		TLS: TLS{CA: a.pem, Cert: cert, Key: key, ServerName: "broker", InsecureSkipVerify: true},
+	}
+	got, err := FromEnvironment()
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // TLS says how the connection is encrypted and, for mutual TLS, which
@@ -33,16 +34,24 @@ func (t TLS) Config() (*tls.Config, error) {
 		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // asked for by name
 	}
 	if t.CA != "" {
-		pem, err := readPEM(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("read the TLS CA: %w", err)
-		}
 		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("the TLS CA holds no PEM certificate")
+		if err := addCA(cfg.RootCAs, t.CA); err != nil {
+			return nil, fmt.Errorf("the TLS CA: %w", err)
 		}
 	}
 	return cfg, t.addClientCertificate(cfg)
+}
+
+// addCA adds the certificates of a PEM text or file to the pool.
+func addCA(pool *x509.CertPool, textOrPath string) error {
+	pem, err := readPEM(textOrPath)
+	if err != nil {
+		return err
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return errors.New("it holds no PEM certificate")
+	}
+	return nil
 }
 
 func (t TLS) addClientCertificate(cfg *tls.Config) error {
@@ -63,6 +72,10 @@ func (t TLS) addClientCertificate(cfg *tls.Config) error {
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return fmt.Errorf("load the TLS client certificate: %w", err)
+	}
+	if until := pair.Leaf.NotAfter; time.Now().After(until) {
+		return fmt.Errorf("the TLS client certificate of %q expired at %s: issue a new one and put it in its place",
+			pair.Leaf.Subject.CommonName, stamp(until))
 	}
 	cfg.Certificates = []tls.Certificate{pair}
 	return nil
