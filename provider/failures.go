@@ -26,6 +26,16 @@ func (e *unreachableError) Error() string {
 
 func (e *unreachableError) Unwrap() error { return e.cause }
 
+// wrongClusterError says that another cluster answers than the configuration is for.
+type wrongClusterError struct {
+	servers   []string
+	want, got string
+}
+
+func (e *wrongClusterError) Error() string {
+	return fmt.Sprintf("the cluster at %s has the id %q, and expected_cluster_id is %q", strings.Join(e.servers, ", "), e.got, e.want)
+}
+
 // reported remembers what has been said in this walk, so that a hundred
 // resources with one trouble make one diagnostic.
 type reported struct {
@@ -47,6 +57,17 @@ func (r *reported) first(topic string) bool {
 // fail adds the diagnostic of a failed read or write. The summary is a verb
 // phrase that names the object, such as `Create topic "x"`.
 func (i *instance) fail(diags *diag.Diagnostics, summary string, err error) {
+	var wrong *wrongClusterError
+	if errors.As(err, &wrong) {
+		diags.AddError(summary+": this is another cluster", sentence(wrong)+" Nothing was read or written.\n\n"+
+			"Correct bootstrap_servers (HEADWATER_BOOTSTRAP_SERVERS) if they lead to the wrong place. If the configuration has a new cluster, "+
+			"set expected_cluster_id (HEADWATER_EXPECTED_CLUSTER_ID) to its id.")
+		return
+	}
+	if refusal := i.kafka.Refusal(err); refusal != nil {
+		diags.AddError(summary+": Kafka and the provider do not come together", sentence(errors.New(refusal.What))+"\n\n"+refusal.Remedy)
+		return
+	}
 	if away := i.unreachable(err); away != nil {
 		diags.AddError(summary+": Kafka cannot be reached", fmt.Sprintf(
 			"No broker of %s answers: %s.\n\nCheck that the cluster runs and that the provider's bootstrap_servers "+
@@ -57,13 +78,20 @@ func (i *instance) fail(diags *diag.Diagnostics, summary string, err error) {
 	diags.AddError(summary, sentence(err)+advice(err))
 }
 
-// failPlan is fail for reads and plans. A cluster that cannot be reached refuses
-// the whole plan, so the first resource says it and the others keep their state.
+// failPlan is fail for reads and plans. A cluster that cannot be reached, or is
+// another one, refuses the whole plan, so the first resource says it and the others
+// keep their state.
 func (i *instance) failPlan(diags *diag.Diagnostics, summary string, err error) {
-	if (i.unreachable(err) != nil || errors.Is(err, errNoBrokers)) && !i.reported.first("unreachable") {
+	if i.ofAll(err) && !i.reported.first("unreachable") {
 		return
 	}
 	i.fail(diags, summary, err)
+}
+
+// ofAll reports whether an error befalls every request of this walk alike.
+func (i *instance) ofAll(err error) bool {
+	var wrong *wrongClusterError
+	return i.unreachable(err) != nil || errors.Is(err, errNoBrokers) || errors.As(err, &wrong) || i.kafka.Refusal(err) != nil
 }
 
 // unreachable tells a broken or refused connection, and a request that nobody
@@ -114,6 +142,9 @@ func advice(err error) string {
 		return "\n\nThe brokers run without an authorizer: set authorizer.class.name on them, or remove the headwater_acl resources."
 	case errors.Is(err, kerr.TopicAlreadyExists):
 		return "\n\nIt was made outside this configuration. Bring it in with an import block, or delete it first."
+	case errors.Is(err, kerr.NotController):
+		return "\n\nThe controller of the cluster is moving to another node, and took longer than request_timeout allows. What was written before stays; " +
+			"run the same command again, it goes on where this one stopped. If it says so again, look at the controllers' logs."
 	case errors.Is(err, kerr.InvalidReplicationFactor):
 		return "\n\nThe cluster has fewer brokers than replicas are asked for: lower replication_factor or add brokers."
 	}

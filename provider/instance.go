@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/singleflight"
 )
@@ -59,9 +58,11 @@ func newInstance(set settings) *instance {
 	return inst
 }
 
-// connect returns a client of a cluster that answers. The first call asks any
-// broker for a sign of life, so that brokers that are away are told as such, at
-// once and with their addresses, and not as the time-out of some request.
+// connect returns a client of the cluster that is meant and answers. The first
+// call asks any broker for a sign of life, so that brokers that are away are told
+// as such, at once and with their addresses, and not as the time-out of some
+// request; and it compares the cluster's id with the expected one, so that nothing
+// is read of another cluster, nor written to it.
 func (i *instance) connect(ctx context.Context) (*clusterClient, error) {
 	client, err := i.makeClient()
 	if err != nil || i.reached.Load() {
@@ -70,12 +71,11 @@ func (i *instance) connect(ctx context.Context) (*clusterClient, error) {
 	_, err, _ = i.reaching.Do("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), i.requestTimeout)
 		defer cancel()
-		err := client.raw.Ping(ctx)
-		if errors.Is(err, kerr.SaslAuthenticationFailed) {
-			return nil, fmt.Errorf("log in to Kafka as %q: wrong user or password: %w. Check sasl in the provider block or HEADWATER_SASL_USERNAME and HEADWATER_SASL_PASSWORD", i.kafka.SASL.Username, err)
-		}
-		if err != nil {
+		if err := client.raw.Ping(ctx); err != nil {
 			return nil, &unreachableError{servers: i.kafka.BootstrapServers, cause: err}
+		}
+		if err := i.compareCluster(ctx, client); err != nil {
+			return nil, err
 		}
 		i.reached.Store(true)
 		return nil, nil
@@ -84,6 +84,21 @@ func (i *instance) connect(ctx context.Context) (*clusterClient, error) {
 		return nil, err
 	}
 	return client, nil
+}
+
+// compareCluster refuses a cluster other than the expected one.
+func (i *instance) compareCluster(ctx context.Context, client *clusterClient) error {
+	if i.expectedClusterID == "" {
+		return nil
+	}
+	metadata, err := client.BrokerMetadata(ctx)
+	if err != nil {
+		return err
+	}
+	if metadata.Cluster != i.expectedClusterID {
+		return &wrongClusterError{servers: i.kafka.BootstrapServers, want: i.expectedClusterID, got: metadata.Cluster}
+	}
+	return nil
 }
 
 func (i *instance) makeClient() (*clusterClient, error) {

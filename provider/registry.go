@@ -56,13 +56,25 @@ func (g *registry) connect() (*sr.Client, error) {
 			g.err = errors.New("no schema registry is configured: set schema_registry.url in the provider block or HEADWATER_SCHEMA_REGISTRY_URL")
 			return
 		}
+		tlsConfig, err := g.settings.tls.Config()
+		if err != nil {
+			g.err = err
+			return
+		}
+		client := &http.Client{Timeout: g.timeout}
+		if tlsConfig != nil {
+			client.Transport = &http.Transport{TLSClientConfig: tlsConfig, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment}
+		}
 		opts := []sr.ClientOpt{
 			sr.URLs(strings.Split(g.settings.url, ",")...),
-			sr.HTTPClient(&http.Client{Timeout: g.timeout}),
+			sr.HTTPClient(client),
 			sr.UserAgent("terraform-provider-headwater"),
 		}
 		if g.settings.username != "" {
 			opts = append(opts, sr.BasicAuth(g.settings.username, g.settings.password))
+		}
+		if g.settings.token != "" {
+			opts = append(opts, sr.BearerToken(g.settings.token))
 		}
 		g.client, g.err = sr.NewClient(opts...)
 	})

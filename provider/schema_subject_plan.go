@@ -29,6 +29,7 @@ func (r *subjectResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 		state.refuseDestroy(&resp.Diagnostics)
 		return
 	}
+	r.inst.planProtection(ctx, &req, resp)
 	resp.Diagnostics.Append(planOf(ctx, req, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return

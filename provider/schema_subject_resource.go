@@ -95,10 +95,9 @@ func (r *subjectResource) Schema(_ context.Context, _ resource.SchemaRequest, re
 				Validators: []validator.String{stringvalidator.OneOf(levelNames()...)},
 			},
 			"deletion_protection": schema.BoolAttribute{
-				MarkdownDescription: "Refuse to destroy the subject. On by default. What counts is the value in the state: turning it off is an apply of its own, before the one that destroys.",
+				MarkdownDescription: "Refuse to destroy the subject." + protectionText,
 				Optional:            true,
 				Computed:            true,
-				Default:             booldefault.StaticBool(true),
 			},
 			"hard_delete": schema.BoolAttribute{
 				MarkdownDescription: "Destroy for good. By default a destroyed subject is deleted softly: its schema ids still resolve, so records written with them stay readable.",

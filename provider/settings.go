@@ -7,13 +7,11 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
@@ -25,11 +23,15 @@ import (
 const (
 	envRegistryURL      = "HEADWATER_SCHEMA_REGISTRY_URL"
 	envRegistryUsername = "HEADWATER_SCHEMA_REGISTRY_USERNAME"
-	envRegistryPassword = "HEADWATER_SCHEMA_REGISTRY_PASSWORD" //nolint:gosec // the name of a variable, not a secret
+	envRegistryPassword = "HEADWATER_SCHEMA_REGISTRY_PASSWORD"     //nolint:gosec // the name of a variable, not a secret
+	envRegistryToken    = "HEADWATER_SCHEMA_REGISTRY_BEARER_TOKEN" //nolint:gosec // likewise
+	envRegistryCA       = "HEADWATER_SCHEMA_REGISTRY_CA_PEM"
 	envSupervisorURL    = "HEADWATER_SUPERVISOR_URL"
 	envSupervisorToken  = "HEADWATER_SUPERVISOR_TOKEN" //nolint:gosec // the name of a variable, not a secret
 	envRequestTimeout   = "HEADWATER_REQUEST_TIMEOUT"
 	envThrottle         = "HEADWATER_REASSIGNMENT_THROTTLE"
+	envExpectedCluster  = "HEADWATER_EXPECTED_CLUSTER_ID"
+	envProtection       = "HEADWATER_DELETION_PROTECTION"
 )
 
 // defaultRequestTimeout bounds one administrative request with its retries.
@@ -46,6 +48,9 @@ type settings struct {
 	supervisor     supervisorSettings
 	requestTimeout time.Duration
 
+	expectedClusterID  string // empty for any
+	deletionProtection bool   // what topics and subjects have that do not say
+
 	reassignmentThrottle int64 // bytes per second that each broker may send and receive for moves; 0 for no limit
 
 	kafkaUnknown      bool // a Kafka attribute is known only after apply
@@ -55,7 +60,8 @@ type settings struct {
 
 // registrySettings says where the schema registry is. Empty when not configured.
 type registrySettings struct {
-	url, username, password string
+	url, username, password, token string
+	tls                            kafka.TLS
 }
 
 // supervisorSettings says where the local platform's process supervisor is.
@@ -66,19 +72,17 @@ type supervisorSettings struct {
 
 // providerModel is the provider block.
 type providerModel struct {
-	BootstrapServers types.List   `tfsdk:"bootstrap_servers"`
-	SASL             types.Object `tfsdk:"sasl"`
-	TLS              types.Object `tfsdk:"tls"`
-	SchemaRegistry   types.Object `tfsdk:"schema_registry"`
-	Supervisor       types.Object `tfsdk:"supervisor"`
-	RequestTimeout   types.String `tfsdk:"request_timeout"`
-	Throttle         types.String `tfsdk:"reassignment_throttle"`
-}
-
-type saslModel struct {
-	Mechanism types.String `tfsdk:"mechanism"`
-	Username  types.String `tfsdk:"username"`
-	Password  types.String `tfsdk:"password"`
+	BootstrapServers   types.List   `tfsdk:"bootstrap_servers"`
+	ClientID           types.String `tfsdk:"client_id"`
+	ExpectedClusterID  types.String `tfsdk:"expected_cluster_id"`
+	DeletionProtection types.Bool   `tfsdk:"deletion_protection"`
+	SASL               types.Object `tfsdk:"sasl"`
+	TLS                types.Object `tfsdk:"tls"`
+	SchemaRegistry     types.Object `tfsdk:"schema_registry"`
+	Supervisor         types.Object `tfsdk:"supervisor"`
+	RequestTimeout     types.String `tfsdk:"request_timeout"`
+	DialTimeout        types.String `tfsdk:"dial_timeout"`
+	Throttle           types.String `tfsdk:"reassignment_throttle"`
 }
 
 type tlsModel struct {
@@ -94,6 +98,8 @@ type registryModel struct {
 	URL      types.String `tfsdk:"url"`
 	Username types.String `tfsdk:"username"`
 	Password types.String `tfsdk:"password"`
+	Token    types.String `tfsdk:"bearer_token"`
+	CA       types.String `tfsdk:"ca_pem"`
 }
 
 type supervisorModel struct {
@@ -101,142 +107,19 @@ type supervisorModel struct {
 	Token types.String `tfsdk:"token"`
 }
 
-func providerSchema() schema.Schema {
-	return schema.Schema{
-		MarkdownDescription: "Declares a Kafka cluster's topics, access and quotas, its schemas and the processors that run on it. " +
-			"Configuring the provider never opens a connection: addresses may be unknown until apply.",
-		Attributes: map[string]schema.Attribute{
-			"bootstrap_servers": schema.ListAttribute{
-				MarkdownDescription: "Brokers to ask first, each as `host:port`. From the environment: `HEADWATER_BOOTSTRAP_SERVERS`, comma separated.",
-				ElementType:         types.StringType,
-				Optional:            true,
-			},
-			"sasl":            saslAttribute(),
-			"tls":             tlsAttribute(),
-			"schema_registry": registryAttribute(),
-			"supervisor":      supervisorAttribute(),
-			"request_timeout": schema.StringAttribute{
-				MarkdownDescription: "How long one administrative request may take with its retries, as a Go duration such as `30s` (the default). " +
-					"From the environment: `HEADWATER_REQUEST_TIMEOUT`.",
-				Optional: true,
-			},
-			"reassignment_throttle": schema.StringAttribute{
-				MarkdownDescription: "What each broker may send and receive a second while replicas move, such as `20MiB`; `unlimited` for no bound. " +
-					"Default: `" + defaultThrottle + "`. From the environment: `HEADWATER_REASSIGNMENT_THROTTLE`.",
-				Optional: true,
-			},
-		},
-	}
-}
-
-func saslAttribute() schema.Attribute {
-	return schema.SingleNestedAttribute{
-		MarkdownDescription: "Who Terraform is towards the brokers. Leave it out for none.",
-		Optional:            true,
-		Attributes: map[string]schema.Attribute{
-			"mechanism": schema.StringAttribute{
-				MarkdownDescription: "`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512` (the default). From the environment: `HEADWATER_SASL_MECHANISM`.",
-				Optional:            true,
-				Validators:          []validator.String{stringvalidator.OneOf(kafka.Plain, kafka.ScramSHA256, kafka.ScramSHA512)},
-			},
-			"username": schema.StringAttribute{
-				MarkdownDescription: "User name. From the environment: `HEADWATER_SASL_USERNAME`.",
-				Optional:            true,
-			},
-			"password": schema.StringAttribute{
-				MarkdownDescription: "Password. From the environment: `HEADWATER_SASL_PASSWORD`.",
-				Optional:            true,
-				Sensitive:           true,
-			},
-		},
-	}
-}
-
-func tlsAttribute() schema.Attribute {
-	return schema.SingleNestedAttribute{
-		MarkdownDescription: "How the connection to the brokers is encrypted; `cert_pem` and `key_pem` make it mutual TLS. Leave it out for plain text.",
-		Optional:            true,
-		Attributes: map[string]schema.Attribute{
-			"enabled": schema.BoolAttribute{
-				MarkdownDescription: "Turn TLS on with the system's roots; implied by any other attribute here. From the environment: `HEADWATER_TLS_ENABLED`.",
-				Optional:            true,
-			},
-			"ca_pem": schema.StringAttribute{
-				MarkdownDescription: "Certificates to trust: PEM text or the path of a PEM file. From the environment: `HEADWATER_TLS_CA_PEM`.",
-				Optional:            true,
-			},
-			"cert_pem": schema.StringAttribute{
-				MarkdownDescription: "The client's certificate: PEM text or the path of a PEM file. From the environment: `HEADWATER_TLS_CERT_PEM`.",
-				Optional:            true,
-			},
-			"key_pem": schema.StringAttribute{
-				MarkdownDescription: "The client's private key: PEM text or the path of a PEM file. From the environment: `HEADWATER_TLS_KEY_PEM`.",
-				Optional:            true,
-				Sensitive:           true,
-			},
-			"server_name": schema.StringAttribute{
-				MarkdownDescription: "Name expected in the brokers' certificates when it differs from their address. From the environment: `HEADWATER_TLS_SERVER_NAME`.",
-				Optional:            true,
-			},
-			"insecure_skip_verify": schema.BoolAttribute{
-				MarkdownDescription: "Accept any certificate. Only for a throwaway cluster.",
-				Optional:            true,
-			},
-		},
-	}
-}
-
-func registryAttribute() schema.Attribute {
-	return schema.SingleNestedAttribute{
-		MarkdownDescription: "The schema registry, one that speaks the Confluent API. Needed by the schema types only.",
-		Optional:            true,
-		Attributes: map[string]schema.Attribute{
-			"url": schema.StringAttribute{
-				MarkdownDescription: "Its address, such as `http://127.0.0.1:8081`. From the environment: `HEADWATER_SCHEMA_REGISTRY_URL`.",
-				Optional:            true,
-			},
-			"username": schema.StringAttribute{
-				MarkdownDescription: "User name for basic authentication. From the environment: `HEADWATER_SCHEMA_REGISTRY_USERNAME`.",
-				Optional:            true,
-			},
-			"password": schema.StringAttribute{
-				MarkdownDescription: "Password for basic authentication. From the environment: `HEADWATER_SCHEMA_REGISTRY_PASSWORD`.",
-				Optional:            true,
-				Sensitive:           true,
-			},
-		},
-	}
-}
-
-func supervisorAttribute() schema.Attribute {
-	return schema.SingleNestedAttribute{
-		MarkdownDescription: "The local platform's process supervisor. Needed by `headwater_deployment` only.",
-		Optional:            true,
-		Attributes: map[string]schema.Attribute{
-			"url": schema.StringAttribute{
-				MarkdownDescription: "Its address, such as `http://127.0.0.1:19082`. From the environment: `HEADWATER_SUPERVISOR_URL`.",
-				Optional:            true,
-			},
-			"token": schema.StringAttribute{
-				MarkdownDescription: "Its bearer token. From the environment: `HEADWATER_SUPERVISOR_TOKEN`.",
-				Optional:            true,
-				Sensitive:           true,
-			},
-		},
-	}
-}
-
 // readSettings fills the block's gaps from the environment and checks what can
 // be checked without dialling.
 func readSettings(ctx context.Context, block providerModel) (settings, diag.Diagnostics) {
 	var diags diag.Diagnostics
-	set := settings{requestTimeout: defaultRequestTimeout}
+	var set settings
 	set.readServers(ctx, block.BootstrapServers, &diags)
+	set.readCluster(block, &diags)
 	set.readSASL(ctx, block.SASL, &diags)
 	set.readTLS(ctx, block.TLS, &diags)
 	set.readRegistry(ctx, block.SchemaRegistry, &diags)
 	set.readSupervisor(ctx, block.Supervisor, &diags)
-	set.readTimeout(block.RequestTimeout, &diags)
+	set.requestTimeout = set.readDuration("request_timeout", block.RequestTimeout, envRequestTimeout, defaultRequestTimeout, &diags)
+	set.kafka.DialTimeout = set.readDuration("dial_timeout", block.DialTimeout, kafka.EnvDialTimeout, 0, &diags)
 	set.readThrottle(block.Throttle, &diags)
 	if diags.HasError() || set.kafkaUnknown {
 		return set, diags
@@ -248,7 +131,6 @@ func readSettings(ctx context.Context, block providerModel) (settings, diag.Diag
 }
 
 func (s *settings) readServers(ctx context.Context, list types.List, diags *diag.Diagnostics) {
-	s.kafka.ClientID = "terraform-provider-headwater"
 	switch {
 	case list.IsUnknown():
 		s.kafkaUnknown = true
@@ -271,38 +153,44 @@ func (s *settings) readServers(ctx context.Context, list types.List, diags *diag
 	}
 }
 
+// readCluster reads what is about the cluster as a whole.
+func (s *settings) readCluster(block providerModel, diags *diag.Diagnostics) {
+	s.kafka.ClientID = cmp.Or(s.text(block.ClientID, kafka.EnvClientID, &s.kafkaUnknown), "terraform-provider-headwater")
+	s.expectedClusterID = s.text(block.ExpectedClusterID, envExpectedCluster, &s.kafkaUnknown)
+	// Unknown, it protects: the apply will tell, and a plan that says less is safe.
+	s.deletionProtection = true
+	if known := !block.DeletionProtection.IsNull() && !block.DeletionProtection.IsUnknown(); known || os.Getenv(envProtection) != "" {
+		s.deletionProtection = readBool(block.DeletionProtection, envProtection, diags)
+	}
+}
+
+// readBool reads true or false, false when it is said nowhere.
+func readBool(value types.Bool, variable string, diags *diag.Diagnostics) bool {
+	if !value.IsNull() {
+		return value.ValueBool()
+	}
+	on, err := kafka.BoolFromEnvironment(variable)
+	if err != nil {
+		diags.AddError("Read the provider's settings", sentence(err))
+	}
+	return on
+}
+
 func digits(port string) bool {
 	_, err := strconv.ParseUint(port, 10, 16)
 	return err == nil
-}
-
-func (s *settings) readSASL(ctx context.Context, object types.Object, diags *diag.Diagnostics) {
-	var m saslModel
-	s.kafkaUnknown = readObject(ctx, object, &m, diags) || s.kafkaUnknown
-	s.kafka.SASL = kafka.SASL{
-		Mechanism: s.text(m.Mechanism, kafka.EnvSASLMechanism, &s.kafkaUnknown),
-		Username:  s.text(m.Username, kafka.EnvSASLUsername, &s.kafkaUnknown),
-		Password:  s.text(m.Password, kafka.EnvSASLPassword, &s.kafkaUnknown),
-	}
 }
 
 func (s *settings) readTLS(ctx context.Context, object types.Object, diags *diag.Diagnostics) {
 	var m tlsModel
 	s.kafkaUnknown = readObject(ctx, object, &m, diags) || m.Enabled.IsUnknown() || m.InsecureSkipVerify.IsUnknown() || s.kafkaUnknown
 	s.kafka.TLS = kafka.TLS{
-		Enabled:            m.Enabled.ValueBool(),
+		Enabled:            readBool(m.Enabled, kafka.EnvTLSEnabled, diags),
 		CA:                 s.text(m.CA, kafka.EnvTLSCA, &s.kafkaUnknown),
 		Cert:               s.text(m.Cert, kafka.EnvTLSCert, &s.kafkaUnknown),
 		Key:                s.text(m.Key, kafka.EnvTLSKey, &s.kafkaUnknown),
 		ServerName:         s.text(m.ServerName, kafka.EnvTLSServerName, &s.kafkaUnknown),
-		InsecureSkipVerify: m.InsecureSkipVerify.ValueBool(),
-	}
-	if v := os.Getenv(kafka.EnvTLSEnabled); m.Enabled.IsNull() && v != "" {
-		on, err := strconv.ParseBool(v)
-		if err != nil {
-			diags.AddError("Read the provider's TLS settings", fmt.Sprintf("%s is %q: write true or false.", kafka.EnvTLSEnabled, v))
-		}
-		s.kafka.TLS.Enabled = on
+		InsecureSkipVerify: readBool(m.InsecureSkipVerify, kafka.EnvTLSInsecureSkipVerify, diags),
 	}
 }
 
@@ -313,6 +201,18 @@ func (s *settings) readRegistry(ctx context.Context, object types.Object, diags 
 		url:      s.text(m.URL, envRegistryURL, &s.registryUnknown),
 		username: s.text(m.Username, envRegistryUsername, &s.registryUnknown),
 		password: s.text(m.Password, envRegistryPassword, &s.registryUnknown),
+		token:    s.text(m.Token, envRegistryToken, &s.registryUnknown),
+		tls:      kafka.TLS{CA: s.text(m.CA, envRegistryCA, &s.registryUnknown)},
+	}
+	if s.registryUnknown {
+		return
+	}
+	if s.registry.token != "" && s.registry.username != "" {
+		diags.AddAttributeError(path.Root("schema_registry"), "Read the provider's schema registry settings",
+			"There are both a bearer token and a user name: keep one of them, also among the HEADWATER_SCHEMA_REGISTRY_* variables.")
+	}
+	if _, err := s.registry.tls.Config(); err != nil {
+		diags.AddAttributeError(path.Root("schema_registry").AtName("ca_pem"), "Read the provider's schema registry settings", sentence(err))
 	}
 }
 
@@ -325,19 +225,21 @@ func (s *settings) readSupervisor(ctx context.Context, object types.Object, diag
 	}
 }
 
-func (s *settings) readTimeout(value types.String, diags *diag.Diagnostics) {
+// readDuration reads a positive duration. An unknown one is as good as left out:
+// it decides nothing that stays.
+func (s *settings) readDuration(name string, value types.String, variable string, fallback time.Duration, diags *diag.Diagnostics) time.Duration {
 	var unknown bool
-	text := s.text(value, envRequestTimeout, &unknown)
+	text := s.text(value, variable, &unknown)
 	if text == "" {
-		return
+		return fallback
 	}
-	timeout, err := time.ParseDuration(text)
-	if err != nil || timeout <= 0 {
-		diags.AddAttributeError(path.Root("request_timeout"), "Read the provider's request timeout",
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		diags.AddAttributeError(path.Root(name), "Read the provider's "+strings.ReplaceAll(name, "_", " "),
 			fmt.Sprintf("%q is not a positive duration: write one such as 30s.", text))
-		return
+		return fallback
 	}
-	s.requestTimeout = timeout
+	return d
 }
 
 func (s *settings) readThrottle(value types.String, diags *diag.Diagnostics) {

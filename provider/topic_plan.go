@@ -68,6 +68,7 @@ func (r *topicResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		r.planDestroy(ctx, state, &resp.Diagnostics)
 		return
 	}
+	r.inst.planProtection(ctx, &req, resp)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return

@@ -101,11 +101,9 @@ func (r *topicResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 				Optional:            true,
 			},
 			"deletion_protection": schema.BoolAttribute{
-				MarkdownDescription: "Refuse to destroy the topic while it holds records. On by default. What counts is the value in the state: " +
-					"turning it off is an apply of its own, before the one that destroys.",
-				Optional: true,
-				Computed: true,
-				Default:  booldefault.StaticBool(true),
+				MarkdownDescription: "Refuse to destroy the topic while it holds records." + protectionText,
+				Optional:            true,
+				Computed:            true,
 			},
 			"force_destroy": schema.BoolAttribute{
 				MarkdownDescription: "Destroy the topic although it holds records and is protected. For throwaway environments. What counts is the value in the state.",

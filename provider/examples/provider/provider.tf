@@ -21,7 +21,8 @@ variable "password" {
 
 # Every attribute can come from a HEADWATER_* variable instead, so the block may also be empty.
 provider "headwater" {
-  bootstrap_servers = var.bootstrap_servers
+  bootstrap_servers   = var.bootstrap_servers
+  expected_cluster_id = "4L6g3nShT-eMCtK--X86sw"
 
   sasl = {
     mechanism = "SCRAM-SHA-512"

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"headwater.internal/platform/internal/kafkatest"
+)
+
+// onWith is on with more lines in the provider block.
+func onWith(c *kafkatest.Cluster, block, body string) string {
+	return strings.Replace(on(c, body), "request_timeout", block+"\n  request_timeout", 1)
+}
+
+// A configuration that reaches another cluster than it is for must not take what
+// is missing there for deleted, nor write anything: one diagnostic, however many
+// resources there are, and the state stays.
+func TestWrongCluster(t *testing.T) {
+	t.Parallel()
+	right, wrong := kafkatest.Start(t), kafkatest.Start(t)
+	metadata, err := right.Admin().BrokerMetadata(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected := fmt.Sprintf("expected_cluster_id = %q", metadata.Cluster)
+	body := `
+resource "headwater_topic" "test" {
+  count      = 5
+  name       = "raw.web.event-${count.index}"
+  partitions = 1
+}`
+	acceptRefused(t, `and expected_cluster_id is "another". Nothing was read or written.`,
+		resource.TestStep{Config: onWith(right, expected, body)},
+		resource.TestStep{Config: strings.Replace(onWith(wrong, `expected_cluster_id = "another"`, body), "= 5", "= 6", 1)},
+		resource.TestStep{Config: onWith(right, expected, body), ConfigPlanChecks: emptyPlan()},
+	)
+	topics, err := wrong.Admin().ListTopics(t.Context())
+	if err != nil || len(topics) != 0 {
+		t.Errorf("the wrong cluster has topics %v, %v", topics.Names(), err)
+	}
+}
+
+// acceptRefused is accept for steps of which one is refused: by one diagnostic that
+// holds the words, and no other.
+func acceptRefused(t *testing.T, words string, steps ...resource.TestStep) {
+	t.Helper()
+	needTerraform(t)
+	refused := false
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: factories, Steps: steps,
+		ErrorCheck: func(err error) error {
+			if n := strings.Count(err.Error(), "Error: "); n != 1 || !flexible(words).MatchString(err.Error()) {
+				return fmt.Errorf("want one diagnostic with %q, got %d: %w", words, n, err)
+			}
+			refused = true
+			return nil
+		},
+	})
+	if !refused {
+		t.Errorf("nothing was refused, want %q", words)
+	}
+}
+
+// What topics and subjects that say nothing have is the provider's to say, and
+// theirs wins over it.
+func TestDeletionProtectionDefault(t *testing.T) {
+	t.Parallel()
+	c, g := kafkatest.Start(t), startRegistry(t)
+	both := topic("raw.web.clicked", 1, "") + strings.Replace(subject(`"string"`, ""), "deletion_protection = false", "", 1)
+	block := func(value string) string {
+		return onWith(c, fmt.Sprintf("schema_registry = { url = %q }\n%s", g.url, value), both)
+	}
+	protected := func(want string) resource.TestCheckFunc {
+		return resource.ComposeTestCheckFunc(
+			resource.TestCheckResourceAttr(testTopic, "deletion_protection", want),
+			resource.TestCheckResourceAttr(testSubject, "deletion_protection", want),
+		)
+	}
+	stable := resource.ConfigPlanChecks{PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
+	accept(t,
+		resource.TestStep{Config: block(""), Check: protected("true"), ConfigPlanChecks: stable},
+		resource.TestStep{Config: block("deletion_protection = false"), Check: protected("false"), ConfigPlanChecks: stable},
+		resource.TestStep{
+			Config: strings.Replace(block("deletion_protection = false"), "partitions", "deletion_protection = true\n  partitions", 1),
+			Check: resource.ComposeTestCheckFunc(
+				resource.TestCheckResourceAttr(testTopic, "deletion_protection", "true"),
+				resource.TestCheckResourceAttr(testSubject, "deletion_protection", "false"),
+			),
+		},
+		resource.TestStep{Config: block("deletion_protection = false"), Check: protected("false")},
+	)
+}
+
+// A controller that moves in the middle of an apply costs a retry, no error; one
+// that has not settled within the request timeout is told as such, and the next
+// apply finishes.
+func TestControllerMoves(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Start(t)
+	var left atomic.Int32
+	fake := c.Fake()
+	fake.ControlKey(int16(kmsg.CreateTopics), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		create := req.(*kmsg.CreateTopicsRequest)
+		if create.ValidateOnly || left.Add(-1) < 0 {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+		for _, topic := range create.Topics {
+			answer := kmsg.NewCreateTopicsResponseTopic()
+			answer.Topic, answer.ErrorCode = topic.Topic, kerr.NotController.Code
+			resp.Topics = append(resp.Topics, answer)
+		}
+		return resp, nil, true
+	})
+	config := strings.Replace(on(c, topic("raw.web.clicked", 1, "")), `"10s"`, `"2s"`, 1)
+	accept(t,
+		resource.TestStep{
+			PreConfig: func() { left.Store(1 << 30) }, Config: config,
+			ExpectError: flexible("The controller of the cluster is moving to another node"),
+		},
+		resource.TestStep{PreConfig: func() { left.Store(2) }, Config: config, Check: brokersHave(c, "raw.web.clicked", 1, nil)},
+	)
+	if left.Load() >= 0 {
+		t.Error("the controller never moved")
+	}
+}
+
+// The registry's bearer token is sent with every request, and both kinds of
+// log-in at once are refused.
+func TestRegistryBearerToken(t *testing.T) {
+	t.Parallel()
+	g := startRegistry(t)
+	registry, err := url.Parse(g.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := httputil.NewSingleHostReverseProxy(registry)
+	var refused atomic.Int32
+	gate := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer abc.def" {
+			refused.Add(1)
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"error_code":401,"message":"who are you?"}`)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(gate.Close)
+	config := func(token, rest string) string {
+		return fmt.Sprintf("provider \"headwater\" {\n schema_registry = {\n url = %q\n ca_pem = <<PEM\n%sPEM\n bearer_token = %q\n%s\n}\n}\n%s",
+			gate.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: gate.Certificate().Raw}), token, rest, subject(`"string"`, ""))
+	}
+	accept(t,
+		resource.TestStep{Config: config("wrong", ""), ExpectError: flexible("answered 401: who are you?")},
+		resource.TestStep{Config: config("abc.def", "username = \"ada\""), ExpectError: flexible("both a bearer token and a user name")},
+		resource.TestStep{Config: config("abc.def", "")},
+	)
+	if refused.Load() == 0 {
+		t.Error("the gate let everyone in")
+	}
+}
