@@ -122,21 +122,11 @@ func fetchTerraform(ctx context.Context, want *goversion.Version, dir string) (s
 }
 
 // writeTerraformConfig writes build/terraform.rc, which finds our provider in
-// the mirror that the build made and all others where they always are.
+// the mirror that the build made, the AWS provider in one that this machine may
+// have, and all others where they always are.
 func writeTerraformConfig(root string) (string, error) {
 	path := filepath.Join(root, "build", "terraform.rc")
-	text := fmt.Sprintf(`disable_checkpoint = true
-
-provider_installation {
-  filesystem_mirror {
-    path    = %q
-    include = ["headwater.internal/*/*"]
-  }
-  direct {
-    exclude = ["headwater.internal/*/*"]
-  }
-}
-`, filepath.Join(root, "build", "mirror"))
+	text := terraformConfig(filepath.Join(root, "build", "mirror"), findAWSMirror())
 	if old, err := os.ReadFile(path); err == nil && string(old) == text {
 		return path, nil
 	}
@@ -149,3 +139,27 @@ provider_installation {
 	}
 	return path, os.Rename(tmp, path)
 }
+
+// terraformConfig is Terraform's configuration for our provider's mirror and the
+// AWS provider's, which may be none.
+func terraformConfig(ours, aws string) string {
+	mirrors, elsewhere := fmt.Sprintf(mirrorBlock, ours, "headwater.internal/*/*"), `"headwater.internal/*/*"`
+	if aws != "" {
+		mirrors += fmt.Sprintf(mirrorBlock, aws, "registry.terraform.io/hashicorp/aws")
+		elsewhere += `, "registry.terraform.io/hashicorp/aws"`
+	}
+	return fmt.Sprintf(`disable_checkpoint = true
+
+provider_installation {
+%s  direct {
+    exclude = [%s]
+  }
+}
+`, mirrors, elsewhere)
+}
+
+const mirrorBlock = `  filesystem_mirror {
+    path    = %q
+    include = [%q]
+  }
+`

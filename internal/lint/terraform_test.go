@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,4 +114,80 @@ func TestVariablesAndOutputsAreDescribed(t *testing.T) {
 			t.Errorf("%s: %s stand out of order: A to Z", path, strings.Join(names, ", "))
 		}
 	})
+}
+
+// How two places differ must be answered by diff -r, and only by sizes.
+func TestPlacesHoldTheSameFiles(t *testing.T) {
+	model := "environments/staging"
+	for _, place := range []string{"environments/dev", "environments/prod"} {
+		if differ := differences(t, model, place); len(differ) > 0 {
+			t.Errorf("%s and %s differ in %s: only terraform.tfvars and backend.tf may", model, place, strings.Join(differ, ", "))
+		}
+	}
+	planted := t.TempDir()
+	if err := os.CopyFS(planted, os.DirFS(filepath.Join(root, model))); err != nil {
+		t.Fatal(err)
+	}
+	main := filepath.Join(planted, "cluster", "main.tf")
+	if err := os.WriteFile(main, []byte(read(t, model+"/cluster/main.tf")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(mustAbs(t, root), planted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if differ := differences(t, model, relative); !slices.Equal(differ, []string{"cluster/main.tf"}) {
+		t.Errorf("a line added to one main.tf shows as %q", differ)
+	}
+}
+
+// differences lists the files that are not the same in both folders, but for what
+// makes a place itself, and what is written by a run.
+func differences(t *testing.T, a, b string) []string {
+	t.Helper()
+	var differ []string
+	one, other := placeFiles(t, a), placeFiles(t, b)
+	for name, text := range one {
+		if other[name] != text {
+			differ = append(differ, name)
+		}
+	}
+	for name := range other {
+		if _, ok := one[name]; !ok {
+			differ = append(differ, name)
+		}
+	}
+	slices.Sort(differ)
+	return differ
+}
+
+func placeFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := fs.WalkDir(os.DirFS(filepath.Join(root, dir)), ".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".terraform":
+			return fs.SkipDir
+		case d.IsDir() || slices.Contains([]string{"terraform.tfvars", "backend.tf"}, d.Name()) || strings.Contains(d.Name(), ".tfstate"):
+			return nil
+		}
+		text, err := os.ReadFile(filepath.Join(root, dir, path))
+		files[path] = string(text)
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("read %s: %d files, %v", dir, len(files), err)
+	}
+	return files
+}
+
+func mustAbs(t *testing.T, path string) string {
+	t.Helper()
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return abs
 }

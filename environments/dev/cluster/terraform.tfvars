@@ -1,0 +1,51 @@
+place        = "dev"
+account_id   = "111111111111"
+region       = "us-east-1"
+state_bucket = "headwater-dev-state"
+
+tags = {
+  owner       = "platform"
+  cost_center = "customer-data"
+}
+
+ci = {
+  provider_arn = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com"
+  subject      = "repo:headwater/headwater:environment:dev"
+}
+
+network = {
+  cidr           = "10.30.0.0/16"
+  zone_ids       = ["use1-az1", "use1-az2", "use1-az4"]
+  endpoint_zones = 1
+  flow_log_days  = 7
+}
+
+# Two days of what developers send.
+kafka = {
+  # aws ssm get-parameter --name /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64 prints the newest.
+  image_id = "ami-0c101f26f147fa7fd"
+
+  # What make artifacts prints: the same bytes on every machine.
+  artifacts = {
+    java_sha256  = "6f1ed002ab5595859014ebf0951522d9f04ecc1ac0fc4bb0d6de4f3e3ba3ea14"
+    kafka_sha256 = "52b68c0ab1a6dd0b6a2a8c9f9d1a5ce6e7ef4a4b5dbd3f0a7c1d2e3f40516273"
+  }
+
+  load = { gb_per_day = 1, retention_days = 2 }
+
+  sizes = {
+    broker     = { instance_type = "t3.medium", volume_gb = 20, heap_mb = 1024 }
+    controller = { instance_type = "t3.small", volume_gb = 20, heap_mb = 512 }
+  }
+
+  nodes = {
+    "1"   = { role = "broker", zone_id = "use1-az1" }
+    "2"   = { role = "broker", zone_id = "use1-az2" }
+    "3"   = { role = "broker", zone_id = "use1-az4" }
+    "101" = { role = "controller", zone_id = "use1-az1" }
+    "102" = { role = "controller", zone_id = "use1-az2" }
+    "103" = { role = "controller", zone_id = "use1-az4" }
+  }
+}
+
+registry = { tasks = 1, cpu = 256, memory_mb = 1024 }

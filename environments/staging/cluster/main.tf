@@ -1,0 +1,90 @@
+locals {
+  _name = "headwater-${var.place}"
+
+  # The registry keeps the schemas in this topic, under this user.
+  _registry = { topic = "headwater.registry", group_prefix = "registry" }
+}
+
+module "network" {
+  source = "../../../modules/network"
+
+  name           = local._name
+  cidr           = var.network.cidr
+  domain         = "${var.place}.headwater.internal"
+  zone_ids       = var.network.zone_ids
+  endpoint_zones = var.network.endpoint_zones
+  flow_log_days  = var.network.flow_log_days
+}
+
+# Drawn by AWS at every run and kept by none but the secret store.
+ephemeral "aws_secretsmanager_random_password" "users" {
+  for_each = toset(["admin", "registry"])
+
+  password_length     = 40
+  exclude_punctuation = true
+}
+
+module "kafka_cluster" {
+  source  = "../../../modules/kafka_cluster"
+  network = module.network
+
+  name                = local._name
+  image_id            = var.kafka.image_id
+  artifacts           = var.kafka.artifacts
+  nodes               = var.kafka.nodes
+  sizes               = var.kafka.sizes
+  load                = var.kafka.load
+  seeds               = { registry = local._registry }
+  passwords           = { for name, drawn in ephemeral.aws_secretsmanager_random_password.users : name => drawn.random_password }
+  password_version    = var.password_version
+  deletion_protection = var.deletion_protection
+}
+
+# Holds the registry, the runner and the processors.
+resource "aws_ecs_cluster" "this" {
+  name = local._name
+
+  setting {
+    name  = "containerInsights"
+    value = "enabled"
+  }
+}
+
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
+}
+
+module "schema_registry" {
+  source  = "../../../modules/schema_registry"
+  network = module.network
+
+  name            = local._name
+  ecs_cluster_arn = aws_ecs_cluster.this.arn
+  image           = var.images.registry
+  size            = var.registry
+
+  kafka = merge(local._registry, {
+    bootstrap_servers = module.kafka_cluster.bootstrap_servers
+    ca_certificate    = module.kafka_cluster.ca_certificate
+    secret_arn        = module.kafka_cluster.secret_arns["registry"]
+    username          = "registry"
+  })
+}
+
+module "runner" {
+  source  = "../../../modules/runner"
+  network = module.network
+
+  name            = local._name
+  ecs_cluster_arn = aws_ecs_cluster.this.arn
+  image           = var.images.runner
+  ci              = var.ci
+  state           = { bucket = var.state_bucket, key = "${var.place}/platform.tfstate" }
+  secret_arns     = { admin = module.kafka_cluster.secret_arns["admin"] }
+
+  inputs = {
+    bootstrap_servers = module.kafka_cluster.bootstrap_servers
+    registry_url      = module.schema_registry.url
+  }
+}
