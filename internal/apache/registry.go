@@ -149,7 +149,7 @@ func (r *Registry) ready(ctx context.Context) error {
 			return nil
 		}
 		var refused *refusedError
-		if errors.As(err, &refused) && refused.status < http.StatusInternalServerError && refused.status != http.StatusNotFound {
+		if errors.As(err, &refused) && refused.final() {
 			return fmt.Errorf("set the registry's compatibility to %q: %w", r.options.Compatibility, err)
 		}
 		select {
@@ -169,6 +169,12 @@ type refusedError struct {
 }
 
 func (e *refusedError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.status, e.body) }
+
+// final says that asking again helps nothing. A conflict is with an earlier try of
+// ours, whose answer came too late: the next one finds the rule and sets it.
+func (e *refusedError) final() bool {
+	return e.status < http.StatusInternalServerError && e.status != http.StatusNotFound && e.status != http.StatusConflict
+}
 
 func (r *Registry) put(ctx context.Context, url string, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
