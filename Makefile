@@ -27,7 +27,7 @@ PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard proce
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/)
 
-.PHONY: help up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale modules plan bench
+.PHONY: help up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ chaos: build ## 500,000 events under 100 kills, stops and rebalances, both group
 
 autoscale: build ## tasks follow a load; utilization at exact loads (6 minutes)
 	HEADWATER_TEST_AUTOSCALE=full go test -count=1 -timeout 20m -v ./test/autoscale
+
+survive: build ## six real brokers are managed under load: nothing is lost, doubled or seen as an error (15 minutes; Java 17)
+	HEADWATER_TEST_KAFKA=apache go test -count=1 -timeout 50m -v ./test/survive
 
 modules: build ## terraform test of each module
 	@rm -rf build/modules && cp -r modules build/modules && find build/modules -name .terraform -o -name .terraform.lock.hcl | xargs rm -rf
