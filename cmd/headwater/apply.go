@@ -104,7 +104,7 @@ func (t *terraformRun) follow(ctx context.Context, s *step, args ...string) (out
 		return outcome{}, fmt.Errorf("terraform %s: %w", args[0], err)
 	}
 	reader := applyReader{step: s}
-	reader.read(stdout)
+	reader.follow(stdout)
 	err = cmd.Wait()
 	if err == nil {
 		return reader.outcome, nil
@@ -120,13 +120,15 @@ func (t *terraformRun) follow(ctx context.Context, s *step, args ...string) (out
 type applyReader struct {
 	step    *step
 	outcome outcome
+	toRead  int64
+	read    int64
 	planned int64
 	applied int64
 	errs    []diagnostic
 	warned  map[string]bool // by their shared words
 }
 
-func (r *applyReader) read(lines io.Reader) {
+func (r *applyReader) follow(lines io.Reader) {
 	scanner := bufio.NewScanner(lines)
 	scanner.Buffer(nil, 16<<20)
 	for scanner.Scan() {
@@ -139,6 +141,11 @@ func (r *applyReader) read(lines io.Reader) {
 
 func (r *applyReader) take(m message) {
 	switch m.Type {
+	case "refresh_start":
+		r.toRead++
+	case "refresh_complete":
+		r.read++
+		r.step.at(r.read, r.toRead, "read")
 	case "planned_change":
 		r.planned++
 	case "change_summary":
@@ -147,7 +154,7 @@ func (r *applyReader) take(m message) {
 		}
 	case "apply_complete":
 		r.applied++
-		r.step.at(r.applied, r.planned)
+		r.step.at(r.applied, r.planned, "applied")
 	case "diagnostic":
 		if m.Diagnostic != nil {
 			r.diagnose(*m.Diagnostic)
@@ -164,8 +171,7 @@ func (r *applyReader) diagnose(d diagnostic) {
 			r.warned = map[string]bool{}
 		}
 		r.warned[shared] = true
-		r.step.clear()
-		fmt.Fprintln(os.Stderr, d)
+		r.step.warn(d.String())
 	}
 }
 

@@ -80,7 +80,7 @@ func TestQuantile(t *testing.T) {
 // What terraform tells a program, the user reads: how far it is, what it did, what went wrong and where.
 func TestApplyIsRead(t *testing.T) {
 	r := applyReader{step: &step{}}
-	r.read(strings.NewReader(`{"type":"version","@message":"Terraform 1.11.4"}
+	r.follow(strings.NewReader(`{"type":"version","@message":"Terraform 1.11.4"}
 {"type":"planned_change","change":{}}
 {"type":"change_summary","changes":{"add":9,"change":9,"remove":9,"operation":"plan"}}
 {"type":"apply_complete","hook":{}}

@@ -44,7 +44,7 @@ func (c *planCommand) Run(ctx context.Context) error {
 func showPlan(ctx context.Context, run *terraformRun) error {
 	file := filepath.Join(run.dir, ".terraform", "headwater.tfplan")
 	defer func() { _ = os.Remove(file) }() // it holds the platform's settings
-	s := begin("plan", 0)
+	s := begin("plan", 1)
 	defer s.clear()
 	if err := run.plan(ctx, s, file); err != nil {
 		return err

@@ -98,7 +98,7 @@ func (p *played) send(ctx context.Context, place local.Place, secrets local.Secr
 		select {
 		case <-ctx.Done():
 		case queue <- line:
-			s.at(int64(i+1), int64(len(lines)))
+			s.at(int64(i+1), int64(len(lines)), "sent")
 		}
 		if ctx.Err() != nil {
 			break
@@ -197,7 +197,7 @@ func waitForCounts(ctx context.Context, place local.Place, secrets local.Secrets
 			return fmt.Errorf("after %s refine has taken %d of %d events, and sessionize and aggregate %d: see headwater status and %s",
 				countTime, refined.In, accepted, through, place.Path("logs"))
 		}
-		s.at(through, accepted)
+		s.at(through, accepted, "counted")
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
