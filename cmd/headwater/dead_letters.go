@@ -51,9 +51,12 @@ Examples:
   headwater dead-letters resend 3/17 --data @mended.json`
 }
 
+// letterClasses are the classes that processors/internal/stream gives.
+const letterClasses = "bad_envelope,bad_schema_id,unknown_schema,wrong_subject,bad_payload,unknown_type,id_collision,rule_error,skipped"
+
 // letterFilter chooses dead letters.
 type letterFilter struct {
-	Class string        `placeholder:"CLASS" help:"Only of this class (headwater dead-letters --help lists them)."`
+	Class string        `enum:"${classes}," default:"" placeholder:"CLASS" help:"Only of this class (headwater dead-letters --help lists them)."`
 	Topic string        `placeholder:"TOPIC" help:"Only those that came from this topic."`
 	Type  string        `placeholder:"TYPE" help:"Only of this event type."`
 	Since time.Duration `placeholder:"D" help:"Only of the last D, such as 24h."`

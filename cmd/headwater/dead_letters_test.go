@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,6 +29,32 @@ func letter(class, topic string, partition int, e event.Envelope, value []byte) 
 		headers = append(headers, kgo.RecordHeader{Key: h[0], Value: []byte(h[1])})
 	}
 	return &kgo.Record{Topic: deadLetterTopic, Key: []byte(e.Customer()), Value: value, Headers: headers}
+}
+
+// Defends a slip in --class from looking like a platform without dead letters:
+// the classes are the runtime's, and no other is taken.
+func TestDeadLetterClassesAreTheRuntimes(t *testing.T) {
+	rule, err := os.ReadFile("../../processors/internal/stream/rule.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var classes []string
+	help := (&deadLettersCommand{}).Help()
+	for _, m := range regexp.MustCompile(`Class = "(\w+)"`).FindAllStringSubmatch(string(rule), -1) {
+		classes = append(classes, m[1])
+		if !strings.Contains(help, "\n  "+m[1]+" ") {
+			t.Errorf("dead-letters --help does not explain %s", m[1])
+		}
+	}
+	if got := strings.Join(classes, ","); got != letterClasses {
+		t.Errorf("the runtime has %s, --class takes %s", got, letterClasses)
+	}
+	for _, args := range [][]string{{"list"}, {"resend", "--all"}} {
+		_, err := cli(t, append(append([]string{"dead-letters"}, args...), "--class", "bad_envelop")...)
+		if err == nil || !strings.Contains(err.Error(), `--class must be one of "bad_envelope"`) {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
 }
 
 // Defends the way back from dead-letters: original bytes under the original id to
@@ -66,7 +94,7 @@ func TestDeadLetters(t *testing.T) {
 		if out := mustCLI(t, "dead-letters", "list", "--limit", "1"); !strings.Contains(out, "1 of 3 shown: 1 bad_payload, 1 rule_error, 1 unknown_schema") {
 			t.Error(out)
 		}
-		if out := mustCLI(t, "dead-letters", "list", "--class", "none"); !strings.Contains(out, "no dead letters") {
+		if out := mustCLI(t, "dead-letters", "list", "--class", "skipped"); !strings.Contains(out, "no dead letters") {
 			t.Error(out)
 		}
 	})
@@ -91,6 +119,9 @@ func TestDeadLetters(t *testing.T) {
 		mustCLI(t, "dead-letters", "resend", "--all", "--topic", topic, "--dry-run")
 		if got := tailed(t, topic, "--to-end"); len(got) != 0 {
 			t.Fatalf("a dry run sent %+v", got)
+		}
+		if out := mustCLI(t, "dead-letters", "resend", "--all", "--class", "skipped"); out != "no dead letters\n" {
+			t.Error(out)
 		}
 		out, err := cli(t, "dead-letters", "resend", "--all")
 		if err == nil || !strings.Contains(out, "--any-topic") {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -84,19 +85,7 @@ func main() {
 
 // run parses args and runs the command they name.
 func run(ctx context.Context, args []string) error {
-	var root commands
-	parser, err := kong.New(&root,
-		kong.Name("headwater"),
-		kong.Description(description),
-		kong.Vars{"version": version, "data_dir": filepath.Join(findRoot(), local.DefaultDataDir)},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.ExplicitGroups([]kong.Group{
-			{Key: "platform", Title: "The local platform:"},
-			{Key: "events", Title: "Events:"},
-			{Key: "changes", Title: "Changes:"},
-		}),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-	)
+	parser, err := newParser(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,4 +99,45 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("%w (try %s --help)", err, called)
 	}
 	return parsed.Run()
+}
+
+// newParser makes the parser of [commands], whose Run methods get ctx.
+func newParser(ctx context.Context) (*kong.Kong, error) {
+	parser, err := kong.New(&commands{},
+		kong.Name("headwater"),
+		kong.Description(description),
+		kong.Vars{"version": version, "classes": letterClasses, "data_dir": filepath.Join(findRoot(), local.DefaultDataDir)},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "platform", Title: "The local platform:"},
+			{Key: "events", Title: "Events:"},
+			{Key: "changes", Title: "Changes:"},
+		}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		return nil, err
+	}
+	hideStartFlags(parser.Model.Node)
+	return parser, nil
+}
+
+// starters are the commands that may start the platform, so that where it
+// listens and on what Kafka it runs is theirs to say.
+var starters = []string{"up", "start", "run"}
+
+// hideStartFlags takes the flags that only matter to a start out of the help of
+// all other commands, which take them still: a script may give them to all.
+func hideStartFlags(node *kong.Node) {
+	for _, child := range node.Children {
+		hideStartFlags(child)
+	}
+	if slices.Contains(starters, node.Name) {
+		return
+	}
+	for _, flag := range node.Flags {
+		if flag.Name == "port-base" || flag.Name == "kafka" {
+			flag.Hidden = true
+		}
+	}
 }

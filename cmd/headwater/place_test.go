@@ -4,9 +4,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -110,6 +112,40 @@ func TestCleanRefusesOtherFolders(t *testing.T) {
 	if _, err := os.Stat(dir); err != nil {
 		t.Error("the folder is gone")
 	}
+}
+
+// Defends the reader of a command's help: flags of a start stand where something
+// is started, and are taken everywhere, so that a script may give them to all.
+func TestStartFlagsAreShownWhereTheyMatter(t *testing.T) {
+	parser, err := newParser(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, shown := range map[string]bool{"up": true, "start": true, "tail": false, "status": false, "list": false} {
+		found := false
+		for _, node := range slices.Concat(parser.Model.Children, leaf(parser.Model.Node, "dead-letters").Children) {
+			for _, flag := range node.Flags {
+				if node.Name == name && flag.Name == "port-base" {
+					found = true
+					if flag.Hidden == shown {
+						t.Errorf("%s --help: --port-base is hidden: %t", name, flag.Hidden)
+					}
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s does not take --port-base", name)
+		}
+	}
+}
+
+func leaf(node *kong.Node, name string) *kong.Node {
+	for _, child := range node.Children {
+		if child.Name == name {
+			return child
+		}
+	}
+	return &kong.Node{}
 }
 
 // Every command teaches itself, and what is not up says how to get there.

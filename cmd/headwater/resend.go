@@ -249,6 +249,10 @@ func (c *deadLettersResendCommand) mended(l deadLetter) (mapping.Event, error) {
 const maxResentRows = 100
 
 func printResent(w io.Writer, results []resent, failed int) error {
+	if len(results) == 0 {
+		_, err := fmt.Fprintln(w, "no dead letters")
+		return err
+	}
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "POSITION\tCLASS\tTO\tID\tRESULT")
 	for i, r := range results {
