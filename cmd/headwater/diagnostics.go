@@ -28,9 +28,21 @@ const shownAddresses = 3
 // dashes, and numbers.
 var ownWords = regexp.MustCompile(`\["[^"]*"\]|\b[0-9a-f]{16,}\b|User:\w+|\w+(?:[.\-]\w+)+|\d+`)
 
+// outage ends the summary of what failed because a server is away. What was to
+// be done stands before it, and does not matter: nothing can be done.
+var outage = regexp.MustCompile(`: ([^:]+ cannot be reached)$`)
+
+// trouble is the summary without what was to be done, when a server is away.
+func (d diagnostic) trouble() string {
+	if away := outage.FindStringSubmatch(d.Summary); away != nil {
+		return strings.ToUpper(away[1][:1]) + away[1][1:]
+	}
+	return d.Summary
+}
+
 // sharedWords is what the diagnostic has in common with those of other resources.
 func (d diagnostic) sharedWords() string {
-	return d.Severity + "\n" + ownWords.ReplaceAllString(d.Summary+"\n"+d.Detail, "*")
+	return d.Severity + "\n" + ownWords.ReplaceAllString(d.trouble()+"\n"+d.Detail, "*")
 }
 
 // wordDiagnostics words diagnostics as terraform does, each once: when the
@@ -67,7 +79,7 @@ func wordGroup(same []diagnostic) string {
 	if more := len(same) - len(addresses); more > 0 {
 		d.Address += fmt.Sprintf("\n       and %d more", more)
 	}
-	d.Summary = fmt.Sprintf("%s (%d times the same)", d.Summary, len(same))
+	d.Summary = fmt.Sprintf("%s (%d times the same)", d.trouble(), len(same))
 	d.Range = nil
 	return d.String()
 }

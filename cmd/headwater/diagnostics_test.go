@@ -1,10 +1,35 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// Defends the reader of an apply whose brokers died: it is one trouble, whatever
+// each resource was about to do.
+func TestAnOutageIsSaidOnce(t *testing.T) {
+	down := func(what, server, port string) diagnostic {
+		return diagnostic{
+			Severity: "error", Summary: what + ": " + server + " cannot be reached", Address: "module.x." + what,
+			Detail: "No server of 127.0.0.1:19092 answers: dial tcp 127.0.0.1:" + port + ": connection refused.",
+		}
+	}
+	got := wordDiagnostics([]diagnostic{
+		down(`Create topic "raw.a.b"`, "Kafka", "19093"), down(`Set quota of "user=care,client-id=a"`, "Kafka", "19092"),
+		down(`Plan schema subject "x"`, "the schema registry", "19081"), down(`Create ACL of User:care`, "Kafka", "19097"),
+		down(`Set the compatibility level of "y"`, "the schema registry", "19081"),
+	})
+	for _, want := range []string{"Error: Kafka cannot be reached (3 times the same)", "Error: The schema registry cannot be reached (2 times the same)"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if n := strings.Count(got, "Error: "); n != 2 {
+		t.Errorf("%d errors, want one for each server that is away:\n%s", n, got)
+	}
+}
 
 // Defends the reader of a failed apply: what all resources say alike is said once,
 // with how often and where, and what differs stays.
