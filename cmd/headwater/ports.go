@@ -62,7 +62,15 @@ func checkPortsFree(ctx context.Context, base int, own local.Place) error {
 		return nil
 	}
 	slices.Sort(taken)
-	return fmt.Errorf("port base %d: %s: in use by another program; choose another base with --port-base", base, strings.Join(taken, ", "))
+	return fmt.Errorf("port base %d: %s: in use by another program; choose another base with --port-base, or HEADWATER_PORT_BASE before make, such as %d", base, strings.Join(taken, ", "), otherBase(base))
+}
+
+// otherBase is a port base far enough from one that is taken.
+func otherBase(base int) int {
+	if base+10_000 > highestBase {
+		return local.DefaultPortBase
+	}
+	return base + 10_000
 }
 
 func becomesFree(ctx context.Context, address string) bool {

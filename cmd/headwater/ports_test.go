@@ -41,8 +41,14 @@ func TestPortsOfOthersAreTaken(t *testing.T) {
 	defer other.Close()
 	base := other.Addr().(*net.TCPAddr).Port - 4
 	err = checkPortsFree(t.Context(), base, local.Place{})
-	if err == nil || !strings.Contains(err.Error(), other.Addr().String()+" (broker 2)") {
+	if err == nil || !strings.Contains(err.Error(), other.Addr().String()+" (broker 2)") ||
+		!strings.Contains(err.Error(), "HEADWATER_PORT_BASE before make, such as ") {
 		t.Errorf("got %v", err)
+	}
+	for _, base := range []int{lowestBase, local.DefaultPortBase, highestBase - 9999, highestBase} {
+		if other := otherBase(base); other == base || checkPortBase(other) != nil {
+			t.Errorf("instead of %d: %d", base, other)
+		}
 	}
 	if err := checkPortsFree(t.Context(), base, local.NewPlace("", base)); err != nil {
 		t.Errorf("its own ports: %v", err)
