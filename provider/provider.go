@@ -4,14 +4,16 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
 var (
-	_ provider.Provider              = (*headwaterProvider)(nil)
-	_ provider.ProviderWithFunctions = (*headwaterProvider)(nil)
+	_ provider.Provider                       = (*headwaterProvider)(nil)
+	_ provider.ProviderWithEphemeralResources = (*headwaterProvider)(nil)
+	_ provider.ProviderWithFunctions          = (*headwaterProvider)(nil)
 )
 
 // headwaterProvider is stateless: Configure makes an [instance], which carries
@@ -60,6 +62,7 @@ func (p *headwaterProvider) Resources(context.Context) []func() resource.Resourc
 		newSCRAMResource,
 		newSubjectResource,
 		newTopicResource,
+		newUUIDResource,
 	}
 }
 
@@ -72,10 +75,19 @@ func (p *headwaterProvider) DataSources(context.Context) []func() datasource.Dat
 	}
 }
 
+// EphemeralResources lists the constructors of all ephemeral resources, A to Z.
+func (p *headwaterProvider) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{
+		newSCRAMSecret,
+	}
+}
+
 // Functions lists the constructors of all provider functions, A to Z.
 func (p *headwaterProvider) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{
 		newBytesFunction,
 		newDurationFunction,
+		newPrincipalFunction,
+		newViolationsFunction,
 	}
 }

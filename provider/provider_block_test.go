@@ -1,8 +1,16 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -10,10 +18,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"headwater.internal/platform/internal/kafkatest"
@@ -171,4 +181,60 @@ func TestRegistryBearerToken(t *testing.T) {
 	if refused.Load() == 0 {
 		t.Error("the gate let everyone in")
 	}
+}
+
+// selfSigned makes a certificate of 127.0.0.1 that is its own authority.
+func selfSigned(t *testing.T) (certificate, key string) {
+	t.Helper()
+	return selfSignedUntil(t, time.Now().Add(time.Hour))
+}
+
+func selfSignedUntil(t *testing.T, until time.Time) (certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "broker-0"}, NotAfter: until, NotBefore: until.Add(-2 * time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+}
+
+// A broker whose certificate has expired: one diagnostic for all that a plan would
+// have read, which says whose and when. A client's own is named before any dial.
+func TestExpiredCertificates(t *testing.T) {
+	t.Parallel()
+	certificate, key := selfSignedUntil(t, time.Now().Add(-time.Hour))
+	pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}})) //nolint:gosec // a test's own broker
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(fake.Close)
+	config := func(tls string) string {
+		return strings.Replace(onServers(fake.ListenAddrs(), `
+resource "headwater_topic" "test" {
+  count      = 5
+  name       = "raw.web.event-${count.index}"
+  partitions = 1
+}`), "request_timeout", "tls = {\n"+tls+"\n}\n  request_timeout", 1)
+	}
+	ca := "ca_pem = <<PEM\n" + certificate + "PEM"
+	acceptRefused(t, `the one of "broker-0" expired at`, resource.TestStep{Config: config(ca)})
+	acceptRefused(t, `client certificate of "broker-0" expired at`,
+		resource.TestStep{Config: config(ca + "\ncert_pem = <<PEM\n" + certificate + "PEM\nkey_pem = <<PEM\n" + key + "PEM")})
 }
