@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -29,27 +28,36 @@ func (m aclModel) pattern() aclPattern {
 	return aclPattern{resourceType: resourceType, patternType: patternType, name: m.ResourceName.ValueString()}
 }
 
-// entry is what the ACL says about one operation.
-func (m aclModel) entry(operation string) (kmsg.ACLOperation, kmsg.ACLPermissionType) {
-	op, _ := kmsg.ParseACLOperation(operation)
+// entries are what Kafka keeps of the ACL when it has these operations.
+func (m aclModel) entries(operations []string) []aclEntry {
 	permission, _ := kmsg.ParseACLPermissionType(m.PermissionType.ValueString())
-	return op, permission
+	var entries []aclEntry
+	for _, name := range operations {
+		operation, _ := kmsg.ParseACLOperation(name)
+		entries = append(entries, aclEntry{
+			principal: m.Principal.ValueString(), host: m.Host.ValueString(),
+			permission: permission, operation: operation, pattern: m.pattern(),
+		})
+	}
+	return entries
+}
+
+// planned are the entries that the plan grants and revokes. A replacement revokes
+// all that is there before it grants anything.
+func (m aclModel) planned(state aclModel, replaced bool) (grant, revoke []aclEntry) {
+	have, want := state.entries(state.operations()), m.entries(m.operations())
+	if replaced {
+		return nil, have
+	}
+	return without(want, have), without(have, want)
 }
 
 // operations are the known ones of the set; nil right after an import.
-func (m aclModel) operations() []string {
-	var operations []string
-	for _, element := range m.Operations.Elements() {
-		if s, ok := element.(types.String); ok && !s.IsNull() && !s.IsUnknown() {
-			operations = append(operations, s.ValueString())
-		}
-	}
-	return operations
-}
+func (m aclModel) operations() []string { return stringsOf(m.Operations) }
 
 // without returns the items of a that are not in b.
-func without(a, b []string) []string {
-	var rest []string
+func without[T comparable](a, b []T) []T {
+	var rest []T
 	for _, item := range a {
 		if !slices.Contains(b, item) {
 			rest = append(rest, item)

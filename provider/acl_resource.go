@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -17,7 +18,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 var (
@@ -75,7 +75,9 @@ func (r *aclResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "What a principal may do with a Kafka resource: a set of operations, granted in one request.\n\n" +
 			"Only the operations in the set are owned. Others that the same principal has on the same resource are neither shown nor removed, " +
-			"so that two declarations may grant different operations. Do not grant the same operation twice: removing one removes both.",
+			"so that two declarations may grant different operations. Do not grant the same operation twice: removing one removes both.\n\n" +
+			"A change that would take from the provider's own principal what it needs to change ACLs, `ALTER` and `DESCRIBE` on the `CLUSTER`, is refused: " +
+			"in the plan, and by the ACLs of that moment before it is written. Super users lose nothing by ACLs; whoever logs in with a token is not known to the provider.",
 		Attributes: map[string]schema.Attribute{
 			"principal": schema.StringAttribute{
 				MarkdownDescription: "Who, as type and name: `User:refine`, or `User:*` for everyone.",
@@ -149,7 +151,7 @@ func (r *aclResource) Create(ctx context.Context, req resource.CreateRequest, re
 		return
 	}
 	aclIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.identity()...)
-	if err := r.grant(ctx, plan, plan.operations()); err != nil {
+	if err := r.inst.grantACLs(ctx, plan.entries(plan.operations())); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Create "+plan.String(), err)
 		return
 	}
@@ -172,9 +174,9 @@ func (r *aclResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 	owned := state.operations()
 	var have []string
 	for _, acl := range acls {
-		operation := acl.Operation.String()
-		mine := acl.Principal == state.Principal.ValueString() && acl.Host == state.Host.ValueString() &&
-			acl.Permission.String() == state.PermissionType.ValueString()
+		operation := acl.operation.String()
+		mine := acl.principal == state.Principal.ValueString() && acl.host == state.Host.ValueString() &&
+			acl.permission.String() == state.PermissionType.ValueString()
 		if mine && (owned == nil || slices.Contains(owned, operation)) {
 			have = append(have, operation)
 		}
@@ -199,7 +201,7 @@ func (r *aclResource) Update(ctx context.Context, req resource.UpdateRequest, re
 	}
 	aclIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.identity()...)
 	have, want := state.operations(), plan.operations()
-	if err := r.grant(ctx, plan, without(want, have)); err != nil {
+	if err := r.inst.grantACLs(ctx, plan.entries(without(want, have))); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
 		return
 	}
@@ -207,7 +209,7 @@ func (r *aclResource) Update(ctx context.Context, req resource.UpdateRequest, re
 	state.Operations = both
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
-	if err := r.revoke(ctx, plan, without(have, want)); err != nil {
+	if err := r.inst.revokeACLs(ctx, plan.entries(without(have, want))); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
 		return
 	}
@@ -221,7 +223,7 @@ func (r *aclResource) Delete(ctx context.Context, req resource.DeleteRequest, re
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if err := r.revoke(ctx, state, state.operations()); err != nil {
+	if err := r.inst.revokeACLs(ctx, state.entries(state.operations())); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Delete "+state.String(), err)
 	}
 }
@@ -270,56 +272,39 @@ func (r *aclResource) ValidateConfig(ctx context.Context, req resource.ValidateC
 	}
 }
 
-// ModifyPlan fills in the cluster's name.
+// ModifyPlan fills in the cluster's name and refuses what would lock the provider
+// out or belongs to a headwater_access.
 func (r *aclResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if req.Plan.Raw.IsNull() {
-		return
+	var plan, state aclModel
+	destroy := req.Plan.Raw.IsNull()
+	if !destroy {
+		resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+		if plan.ResourceType.ValueString() == clusterType && plan.ResourceName.IsUnknown() {
+			plan.ResourceName = types.StringValue(clusterName)
+			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("resource_name"), clusterName)...)
+		}
 	}
-	var plan aclModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if !resp.Diagnostics.HasError() && plan.ResourceType.ValueString() == clusterType && plan.ResourceName.IsUnknown() {
-		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("resource_name"), clusterName)...)
+	if !req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	}
-	if r.inst != nil && r.inst.kafkaUnknown {
-		r.inst.warnUnchecked(&resp.Diagnostics, unknownKafka)
+	switch {
+	case resp.Diagnostics.HasError() || r.inst == nil:
+	case r.inst.kafkaUnknown:
+		if !destroy {
+			r.inst.warnUnchecked(&resp.Diagnostics, unknownKafka)
+		}
+	case destroy:
+		r.inst.guard.plan(ctx, &resp.Diagnostics, "Delete "+state.String(), nil, state.entries(state.operations()))
+	case resp.Plan.Raw.IsFullyKnown():
+		r.check(ctx, &resp.Diagnostics, plan, state, len(resp.RequiresReplace) > 0)
 	}
 }
 
-// grant creates one ACL an operation, in one request with those of other resources.
-func (r *aclResource) grant(ctx context.Context, m aclModel, operations []string) error {
-	if len(operations) == 0 {
-		return nil
+// check holds the plan against the plans of others and the provider's own rights.
+func (r *aclResource) check(ctx context.Context, diags *diag.Diagnostics, plan, state aclModel, replaced bool) {
+	if !replaced {
+		r.inst.claims.claim(diags, plan.String(), claimant{}, plan.entries(plan.operations()))
 	}
-	defer r.inst.collector.acls.invalidate(m.pattern().key())
-	pattern := m.pattern()
-	var creations []kmsg.CreateACLsRequestCreation
-	for _, operation := range operations {
-		creation := kmsg.NewCreateACLsRequestCreation()
-		creation.ResourceType, creation.ResourcePatternType, creation.ResourceName = pattern.resourceType, pattern.patternType, pattern.name
-		creation.Principal, creation.Host = m.Principal.ValueString(), m.Host.ValueString()
-		creation.Operation, creation.PermissionType = m.entry(operation)
-		creations = append(creations, creation)
-	}
-	_, err := r.inst.batches.grant.do(ctx, creations)
-	return err
-}
-
-// revoke deletes one ACL an operation, in one request with those of other
-// resources. One that is gone already is no error.
-func (r *aclResource) revoke(ctx context.Context, m aclModel, operations []string) error {
-	if len(operations) == 0 {
-		return nil
-	}
-	defer r.inst.collector.acls.invalidate(m.pattern().key())
-	pattern := m.pattern()
-	var filters []kmsg.DeleteACLsRequestFilter
-	for _, operation := range operations {
-		filter := kmsg.NewDeleteACLsRequestFilter()
-		filter.ResourceType, filter.ResourcePatternType, filter.ResourceName = pattern.resourceType, pattern.patternType, &pattern.name
-		filter.Principal, filter.Host = m.Principal.ValueStringPointer(), m.Host.ValueStringPointer()
-		filter.Operation, filter.PermissionType = m.entry(operation)
-		filters = append(filters, filter)
-	}
-	_, err := r.inst.batches.revoke.do(ctx, filters)
-	return err
+	grant, revoke := plan.planned(state, replaced)
+	r.inst.guard.plan(ctx, diags, "Plan "+plan.String(), grant, revoke)
 }

@@ -131,7 +131,7 @@ func grants(c *kafkatest.Cluster, want ...string) resource.TestCheckFunc {
 		var got []string
 		for _, acls := range all {
 			for _, acl := range acls {
-				got = append(got, acl.Operation.String())
+				got = append(got, acl.operation.String())
 			}
 		}
 		slices.Sort(got)

@@ -13,8 +13,6 @@ type batches struct {
 	create, tryCreate *batch[kmsg.CreateTopicsRequestTopic, topicInfo]
 	remove            *batch[string, struct{}]  // of topics, by name
 	leaders           *batch[string, topicInfo] // a zero info for a topic that is not seen
-	grant             *batch[[]kmsg.CreateACLsRequestCreation, struct{}]
-	revoke            *batch[[]kmsg.DeleteACLsRequestFilter, struct{}]
 }
 
 // newBatches makes the batches of one instance. Each request is bounded by timeout.
@@ -24,8 +22,6 @@ func newBatches(dial connect, timeout time.Duration) batches {
 		tryCreate: newBatch(timeout, sendCreations(dial, timeout, true)),
 		remove:    newBatch(timeout, sendDeletions(dial, timeout)),
 		leaders:   newBatch(timeout, sendLooks(dial)),
-		grant:     newBatch(timeout, sendGrants(dial)),
-		revoke:    newBatch(timeout, sendRevocations(dial)),
 	}
 }
 
@@ -50,7 +46,7 @@ func sendCreations(dial connect, timeout time.Duration, validateOnly bool) func(
 			answers[t.Topic] = outcome[topicInfo]{topicInfo{
 				id: t.TopicID, partitions: int64(t.NumPartitions), replicationFactor: int64(t.ReplicationFactor),
 				leaderless: int(t.NumPartitions),
-			}, codeError(t.ErrorCode, t.ErrorMessage)}
+			}, needs(codeError(t.ErrorCode, t.ErrorMessage), "CREATE", topicType, t.Topic)}
 		}
 		return inOrder(topics, func(t kmsg.CreateTopicsRequestTopic) string { return t.Topic }, answers), nil
 	}
@@ -79,7 +75,7 @@ func sendDeletions(dial connect, timeout time.Duration) func(context.Context, []
 		answers := make(map[string]outcome[struct{}], len(resp.Topics))
 		for _, t := range resp.Topics {
 			if t.Topic != nil {
-				answers[*t.Topic] = outcome[struct{}]{err: codeError(t.ErrorCode, t.ErrorMessage)}
+				answers[*t.Topic] = outcome[struct{}]{err: needs(codeError(t.ErrorCode, t.ErrorMessage), "DELETE", topicType, *t.Topic)}
 			}
 		}
 		return inOrder(names, itself, answers), nil

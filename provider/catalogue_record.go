@@ -91,7 +91,7 @@ func (c *catalogues) load(topic string) func(context.Context) (map[string]catalo
 			return map[string]catalogueRecord{}, nil
 		}
 		if err := errors.Join(starts.Error(), ends.Error()); err != nil {
-			return nil, err
+			return nil, needs(err, "DESCRIBE", topicType, topic)
 		}
 		remaining := map[int32]int64{} // end offset of each partition that holds something
 		ends.Each(func(end kadm.ListedOffset) {
@@ -101,7 +101,7 @@ func (c *catalogues) load(topic string) func(context.Context) (map[string]catalo
 		})
 		records, err := readTo(ctx, c.settings.kafka, topic, remaining)
 		if err != nil {
-			return nil, fmt.Errorf("read catalogue topic %q: %w", topic, err)
+			return nil, needs(fmt.Errorf("read catalogue topic %q: %w", topic, err), "READ", topicType, topic)
 		}
 		return latestEntries(topic, records)
 	}
@@ -186,7 +186,7 @@ func (c *catalogues) write(ctx context.Context, topic, eventType string, entry *
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		return fmt.Errorf("the catalogue topic %q does not exist: make it with a headwater_topic whose cleanup.policy is compact, and let the entry depend on it: %w", topic, err)
 	}
-	return err
+	return needs(err, "WRITE", topicType, topic)
 }
 
 // remains reports whether the catalogue topic exists: without it there is

@@ -17,7 +17,7 @@ type collector struct {
 	topics  *kind[topicInfo]              // by topic name
 	configs *kind[map[string]configValue] // by topic name
 	records *kind[int64]                  // by topic name, about how many it holds
-	acls    *kind[[]kadm.DescribedACL]    // by [aclPattern.key]
+	acls    *kind[[]aclEntry]             // by [aclPattern.key]
 	scram   *kind[kadm.DescribedUserSCRAM]
 	quotas  *kind[map[string]float64] // by [quotaEntity.key]
 	brokers *kind[brokerInfo]         // by node id in decimal

@@ -37,14 +37,14 @@ func parseACLPattern(key string) (p aclPattern, err error) {
 // anyACL stands for all ACLs in a look-up.
 var anyACL = aclPattern{resourceType: kmsg.ACLResourceTypeAny, patternType: kmsg.ACLResourcePatternTypeAny}
 
-func loadACLs(dial connect) func(context.Context) (map[string][]kadm.DescribedACL, error) {
-	return func(ctx context.Context) (map[string][]kadm.DescribedACL, error) {
+func loadACLs(dial connect) func(context.Context) (map[string][]aclEntry, error) {
+	return func(ctx context.Context) (map[string][]aclEntry, error) {
 		return describeACLs(ctx, dial, anyACL)
 	}
 }
 
-func loadACL(dial connect) func(context.Context, string) ([]kadm.DescribedACL, bool, error) {
-	return func(ctx context.Context, key string) ([]kadm.DescribedACL, bool, error) {
+func loadACL(dial connect) func(context.Context, string) ([]aclEntry, bool, error) {
+	return func(ctx context.Context, key string) ([]aclEntry, bool, error) {
 		pattern, err := parseACLPattern(key)
 		if err != nil {
 			return nil, false, err
@@ -56,7 +56,7 @@ func loadACL(dial connect) func(context.Context, string) ([]kadm.DescribedACL, b
 }
 
 // describeACLs asks for all ACLs of a pattern; an empty name means any.
-func describeACLs(ctx context.Context, dial connect, pattern aclPattern) (map[string][]kadm.DescribedACL, error) {
+func describeACLs(ctx context.Context, dial connect, pattern aclPattern) (map[string][]aclEntry, error) {
 	client, err := dial(ctx)
 	if err != nil {
 		return nil, err
@@ -74,16 +74,15 @@ func describeACLs(ctx context.Context, dial connect, pattern aclPattern) (map[st
 		return nil, err
 	}
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-		return nil, fmt.Errorf("list the ACLs: %w", err)
+		return nil, needs(fmt.Errorf("list the ACLs: %w", err), "DESCRIBE", clusterType)
 	}
-	all := map[string][]kadm.DescribedACL{}
+	all := map[string][]aclEntry{}
 	for _, r := range resp.Resources {
-		key := aclPattern{r.ResourceType, r.ResourcePatternType, r.ResourceName}.key()
+		pattern := aclPattern{r.ResourceType, r.ResourcePatternType, r.ResourceName}
+		key := pattern.key()
 		for _, a := range r.ACLs {
-			all[key] = append(all[key], kadm.DescribedACL{
-				Principal: a.Principal, Host: a.Host,
-				Type: r.ResourceType, Name: r.ResourceName, Pattern: r.ResourcePatternType,
-				Operation: a.Operation, Permission: a.PermissionType,
+			all[key] = append(all[key], aclEntry{
+				principal: a.Principal, host: a.Host, permission: a.PermissionType, operation: a.Operation, pattern: pattern,
 			})
 		}
 	}
@@ -114,7 +113,7 @@ func scramUsers(resp *kmsg.DescribeUserSCRAMCredentialsResponse) (map[string]kad
 		if resp.ErrorMessage != nil {
 			err = withMessage(err, *resp.ErrorMessage)
 		}
-		return nil, err
+		return nil, needs(err, "DESCRIBE", clusterType)
 	}
 	users := make(map[string]kadm.DescribedUserSCRAM, len(resp.Results))
 	for _, r := range resp.Results {
@@ -135,7 +134,7 @@ func loadSCRAMUser(dial connect) func(context.Context, string) (kadm.DescribedUs
 		}
 		users, err := client.DescribeUserSCRAMs(ctx, user)
 		if err != nil {
-			return kadm.DescribedUserSCRAM{}, false, err
+			return kadm.DescribedUserSCRAM{}, false, needs(err, "DESCRIBE", clusterType)
 		}
 		found := users[user]
 		if found.Err != nil && !errors.Is(found.Err, kerr.ResourceNotFound) {
@@ -170,7 +169,7 @@ func describeQuotas(ctx context.Context, dial connect, strict bool, filter []kad
 	}
 	found, err := client.DescribeClientQuotas(ctx, strict, filter)
 	if err != nil {
-		return nil, err
+		return nil, needs(err, "DESCRIBE_CONFIGS", clusterType)
 	}
 	all := make(map[string]map[string]float64, len(found))
 	for _, quota := range found {

@@ -99,7 +99,7 @@ func describeBrokerConfigs(ctx context.Context, dial connect, nodes []int32) (ma
 	all := make(map[string]map[string]configValue, len(answers))
 	for _, answer := range answers {
 		if answer.Err != nil {
-			return nil, withMessage(answer.Err, answer.ErrMessage)
+			return nil, needs(withMessage(answer.Err, answer.ErrMessage), "DESCRIBE_CONFIGS", clusterType)
 		}
 		all[answer.Name] = configValues(answer.Configs)
 	}

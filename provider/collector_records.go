@@ -56,7 +56,7 @@ func loadTopicRecords(dial connect, timeout time.Duration) func(context.Context,
 	})
 	return func(ctx context.Context, name string) (int64, bool, error) {
 		records, err := together.do(ctx, name)
-		return records, true, err
+		return records, true, needs(err, "DESCRIBE", topicType, name)
 	}
 }
 
@@ -76,7 +76,7 @@ func countRecords(ctx context.Context, client *clusterClient, topics []string, f
 		if !ok {
 			start.Err = errors.New("the first offset is missing in the answer")
 		}
-		fn(end.Topic, end.Offset-start.Offset, errors.Join(start.Err, end.Err))
+		fn(end.Topic, end.Offset-start.Offset, needs(errors.Join(start.Err, end.Err), "DESCRIBE", topicType, end.Topic))
 	})
 	return nil
 }

@@ -120,7 +120,7 @@ resource "headwater_scram_credential" "user" {
 }`
 	accept(t,
 		resource.TestStep{Config: onAs(c, body+user)},
-		resource.TestStep{Config: onUser(c, "user", "user-secret", body+user), PlanOnly: true, ExpectError: flexible("lacks the right")},
+		resource.TestStep{Config: onUser(c, "user", "user-secret", body+user), PlanOnly: true, ExpectError: flexible(`lacks DESCRIBE on TOPIC "raw.web.clicked"`)},
 		resource.TestStep{Config: onAs(c, strings.Replace(body, "= 1\n", "= 2\n", 1)+user)},
 	)
 }

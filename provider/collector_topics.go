@@ -51,14 +51,14 @@ func loadTopic(dial connect) func(context.Context, string) (topicInfo, bool, err
 		}
 		details, err := client.ListTopicsWithInternal(ctx, name)
 		if err != nil {
-			return topicInfo{}, false, err
+			return topicInfo{}, false, needs(err, "DESCRIBE", topicType, name)
 		}
 		detail := details[name]
 		switch {
 		case errors.Is(detail.Err, kerr.UnknownTopicOrPartition):
 			return topicInfo{}, false, nil
 		case detail.Err != nil:
-			return topicInfo{}, false, detail.Err
+			return topicInfo{}, false, needs(detail.Err, "DESCRIBE", topicType, name)
 		}
 		set := kmsg.NewListPartitionReassignmentsRequestTopic()
 		set.Topic = name

@@ -15,7 +15,7 @@ func TestExamplesPlan(t *testing.T) {
 	t.Setenv("TF_VAR_refine_password", "secret")
 	c := kafkatest.Start(t)
 	c.CreateTopic("raw.web.clicked", 1, nil)
-	for _, name := range []string{"acl", "broker", "quota", "scram_credential", "topic", "uuid"} {
+	for _, name := range []string{"access", "acl", "broker", "quota", "scram_credential", "topic", "uuid"} {
 		t.Run(name, func(t *testing.T) {
 			example, err := os.ReadFile(filepath.Join("examples", "resources", "headwater_"+name, "resource.tf"))
 			if err != nil {

@@ -75,7 +75,11 @@ func (i *instance) fail(diags *diag.Diagnostics, summary string, err error) {
 			strings.Join(away.servers, ", "), cause(away.cause)))
 		return
 	}
-	diags.AddError(summary, sentence(err)+advice(err))
+	detail := sentence(err) + advice(err)
+	if denied(err) {
+		detail += i.adviceOnRights(err)
+	}
+	diags.AddError(summary, detail)
 }
 
 // failPlan is fail for reads and plans. A cluster that cannot be reached, or is
@@ -136,8 +140,6 @@ func sentence(err error) string {
 // advice says how to mend what brokers refuse most often.
 func advice(err error) string {
 	switch {
-	case denied(err):
-		return "\n\nThe provider's principal lacks the right. Give it an ACL for this, or run as a super user."
 	case errors.Is(err, kerr.SecurityDisabled):
 		return "\n\nThe brokers run without an authorizer: set authorizer.class.name on them, or remove the headwater_acl resources."
 	case errors.Is(err, kerr.TopicAlreadyExists):
@@ -149,19 +151,6 @@ func advice(err error) string {
 		return "\n\nThe cluster has fewer brokers than replicas are asked for: lower replication_factor or add brokers."
 	}
 	return ""
-}
-
-// denied tells a missing right from every other refusal.
-func denied(err error) bool {
-	for _, right := range []error{
-		kerr.ClusterAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed,
-		kerr.TransactionalIDAuthorizationFailed, kerr.DelegationTokenAuthorizationFailed,
-	} {
-		if errors.Is(err, right) {
-			return true
-		}
-	}
-	return false
 }
 
 // warnUnchecked says once per walk what a plan could not look at.

@@ -28,6 +28,9 @@ type instance struct {
 	snapshots      snapshots
 	replicas       *replicator
 	reported       reported
+	aclWriter      *aclWriter
+	guard          *aclGuard
+	claims         aclClaims
 
 	making sync.Once
 	client *clusterClient
@@ -50,6 +53,8 @@ var errNoBrokers = errors.New("no broker is configured: set bootstrap_servers in
 func newInstance(set settings) *instance {
 	inst := &instance{settings: set}
 	inst.replicas = &replicator{inst: inst}
+	inst.aclWriter = newACLWriter(inst, 2*set.requestTimeout)
+	inst.guard = &aclGuard{inst: inst, revoked: map[aclEntry]bool{}, denied: map[aclEntry]bool{}}
 	// A load is a few requests, each with its own timeout inside the client.
 	inst.collector = newCollector(inst.connect, 2*set.requestTimeout)
 	inst.batches = newBatches(inst.connect, 2*set.requestTimeout)

@@ -55,6 +55,7 @@ func (p *headwaterProvider) Configure(ctx context.Context, req provider.Configur
 func (p *headwaterProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		newACLResource,
+		newAccessResource,
 		newBrokerResource,
 		newCatalogueEntryResource,
 		newDeploymentResource,
@@ -70,6 +71,7 @@ func (p *headwaterProvider) Resources(context.Context) []func() resource.Resourc
 func (p *headwaterProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		newClusterDataSource,
+		newEffectiveAccessDataSource,
 		newSchemaDataSource,
 		newTopicDataSource,
 	}

@@ -217,7 +217,7 @@ func (r *quotaResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	err := r.alter(ctx, plan.entity(), quotaChanges(nil, plan.limits()), true)
 	switch {
 	case denied(err):
-		r.inst.warnUnchecked(&resp.Diagnostics, "The provider's principal may not change quotas, so the brokers could not check the plan of quotas: "+sentence(err))
+		r.inst.warnUnchecked(&resp.Diagnostics, "The provider's principal may not change quotas, so the brokers could not check the plan of quotas: "+sentence(err)+r.inst.adviceOnRights(err))
 	case err != nil:
 		r.inst.failPlan(&resp.Diagnostics, "Plan "+plan.String(), err)
 	}
@@ -241,10 +241,10 @@ func (r *quotaResource) alter(ctx context.Context, entity quotaEntity, ops []kad
 	answers, err := call(ctx, []kadm.AlterClientQuotaEntry{{Entity: entity.components(), Ops: ops}})
 	for _, answer := range answers {
 		if answer.Err != nil {
-			return withMessage(answer.Err, answer.ErrMessage)
+			return needs(withMessage(answer.Err, answer.ErrMessage), "ALTER_CONFIGS", clusterType)
 		}
 	}
-	return err
+	return needs(err, "ALTER_CONFIGS", clusterType)
 }
 
 // check finds what no broker need be asked about.

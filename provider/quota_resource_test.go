@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"headwater.internal/platform/internal/kafkatest"
 )
@@ -79,7 +82,54 @@ func TestQuotaEntityForms(t *testing.T) {
 		ConfigPlanChecks: resource.ConfigPlanChecks{
 			PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 		},
-		Check: limits(c, "user=<default>,client-id=b", map[string]float64{"consumer_byte_rate": 7}),
+		Check: resource.ComposeTestCheckFunc(
+			limits(c, "user=a", map[string]float64{"consumer_byte_rate": 1}),
+			limits(c, "user=<default>", map[string]float64{"consumer_byte_rate": 2}),
+			limits(c, "client-id=a", map[string]float64{"consumer_byte_rate": 3}),
+			limits(c, "client-id=<default>", map[string]float64{"consumer_byte_rate": 4}),
+			limits(c, "user=a,client-id=b", map[string]float64{"consumer_byte_rate": 5}),
+			limits(c, "user=a,client-id=<default>", map[string]float64{"consumer_byte_rate": 6}),
+			limits(c, "user=<default>,client-id=b", map[string]float64{"consumer_byte_rate": 7}),
+			limits(c, "user=<default>,client-id=<default>", map[string]float64{"consumer_byte_rate": 8}),
+			limits(c, "ip=127.0.0.1", map[string]float64{"connection_creation_rate": 10}),
+			limits(c, "ip=<default>", map[string]float64{"connection_creation_rate": 10}),
+		),
+	})
+}
+
+// What only the brokers know to be wrong fails in the plan, by their dry run, and
+// nothing is written.
+func TestQuotaIsTriedInPlan(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Start(t)
+	if os.Getenv(kafkatest.EnvKafka) == "" { // the fake takes every address
+		refuseTrials(c)
+	}
+	accept(t, resource.TestStep{
+		Config:   on(c, quota(`ip = "no.such.host.invalid"`, "connection_creation_rate = 1")),
+		PlanOnly: true, ExpectError: flexible(`Plan quota of "ip=no.such.host.invalid"`),
+	})
+	if err := limits(c, "ip=no.such.host.invalid", nil)(nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// refuseTrials makes the fake refuse dry runs of quotas, as brokers do.
+func refuseTrials(c *kafkatest.Cluster) {
+	fake := c.Fake()
+	fake.ControlKey(int16(kmsg.AlterClientQuotas), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		fake.KeepControl()
+		alter, ok := req.(*kmsg.AlterClientQuotasRequest)
+		if !ok || !alter.ValidateOnly {
+			return nil, nil, false
+		}
+		resp, _ := alter.ResponseKind().(*kmsg.AlterClientQuotasResponse)
+		for range alter.Entries {
+			entry := kmsg.NewAlterClientQuotasResponseEntry()
+			entry.ErrorCode, entry.ErrorMessage = kerr.InvalidRequest.Code, kmsg.StringPtr("no.such.host.invalid is not a valid IP")
+			resp.Entries = append(resp.Entries, entry)
+		}
+		return resp, nil, true
 	})
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -166,10 +167,20 @@ func (r *scramResource) ImportState(ctx context.Context, req resource.ImportStat
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("mechanism"), mechanism)...)
 }
 
-// ModifyPlan says when the brokers could not be looked at.
-func (r *scramResource) ModifyPlan(_ context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.inst != nil && r.inst.kafkaUnknown && !req.Plan.Raw.Equal(req.State.Raw) {
+// ModifyPlan says when the brokers could not be looked at, and keeps the provider
+// from deleting what it logs in with.
+func (r *scramResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	switch {
+	case r.inst == nil:
+	case r.inst.kafkaUnknown && !req.Plan.Raw.Equal(req.State.Raw):
 		r.inst.warnUnchecked(&resp.Diagnostics, unknownKafka)
+	case req.Plan.Raw.IsNull() || len(resp.RequiresReplace) > 0:
+		var state scramModel
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		if own := r.inst.kafka.SASL; state.Username.ValueString() == own.Username && state.Mechanism.ValueString() == cmp.Or(own.Mechanism, kafka.ScramSHA512) {
+			resp.Diagnostics.AddError("Delete "+state.String(), "It would lock the provider out: the provider itself logs in with this credential. "+
+				"Run as another user, or take the resource out of the state with a removed block.")
+		}
 	}
 }
 
@@ -205,10 +216,10 @@ func (r *scramResource) alter(ctx context.Context, username string, remove []kad
 		return err
 	}
 	answers, err := client.AlterUserSCRAMs(ctx, remove, upsert)
-	if err != nil {
-		return err
+	if err == nil {
+		err = withMessage(answers[username].Err, answers[username].ErrMessage)
 	}
-	return withMessage(answers[username].Err, answers[username].ErrMessage)
+	return needs(err, "ALTER", clusterType)
 }
 
 // String names the credential in a diagnostic.

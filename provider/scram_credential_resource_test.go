@@ -67,6 +67,14 @@ resource "headwater_scram_credential" "test" {
 			},
 			Config: credential("second-secret", 2, 4096), ConfigPlanChecks: changes, Check: logsIn(c, "second-secret", true),
 		},
+		resource.TestStep{ // of another mechanism outside
+			PreConfig: func() {
+				alterSCRAM(t, c, []kadm.DeleteSCRAM{{User: "refine", Mechanism: kadm.ScramSha512}},
+					[]kadm.UpsertSCRAM{{User: "refine", Mechanism: kadm.ScramSha256, Iterations: 4096, Password: "other-secret"}})
+			},
+			Config: credential("second-secret", 2, 4096), ConfigPlanChecks: expects(testSCRAM, plancheck.ResourceActionCreate),
+			Check: logsIn(c, "second-secret", true),
+		},
 		resource.TestStep{ // deleted outside
 			PreConfig: func() {
 				alterSCRAM(t, c, []kadm.DeleteSCRAM{{User: "refine", Mechanism: kadm.ScramSha512}}, nil)

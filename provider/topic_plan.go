@@ -223,7 +223,7 @@ func (r *topicResource) dryRun(diags *diag.Diagnostics, summary string, err erro
 	switch {
 	case err == nil:
 	case denied(err):
-		r.inst.warnUnchecked(diags, "The provider's principal may not change topics, so the brokers could not check the plan of topics: "+sentence(err))
+		r.inst.warnUnchecked(diags, "The provider's principal may not change topics, so the brokers could not check the plan of topics: "+sentence(err)+r.inst.adviceOnRights(err))
 	default:
 		r.inst.failPlan(diags, summary, err)
 	}
@@ -242,10 +242,10 @@ func (r *topicResource) tryGrow(ctx context.Context, plan topicModel) error {
 	name := plan.Name.ValueString()
 	answers, err := client.ValidateUpdatePartitions(ctx, int(plan.Partitions.ValueInt64()), name)
 	if err != nil {
-		return err
+		return needs(err, "ALTER", topicType, name)
 	}
 	if errors.Is(answers[name].Err, kerr.UnknownTopicOrPartition) {
 		return nil // it vanished since the refresh; the apply will say so
 	}
-	return withMessage(answers[name].Err, answers[name].ErrMessage)
+	return needs(withMessage(answers[name].Err, answers[name].ErrMessage), "ALTER", topicType, name)
 }

@@ -90,9 +90,9 @@ func (r *topicResource) grow(ctx context.Context, name string, partitions int) e
 	}
 	answers, err := client.UpdatePartitions(ctx, partitions, name)
 	if err != nil {
-		return err
+		return needs(err, "ALTER", topicType, name)
 	}
-	return withMessage(answers[name].Err, answers[name].ErrMessage)
+	return needs(withMessage(answers[name].Err, answers[name].ErrMessage), "ALTER", topicType, name)
 }
 
 func (r *topicResource) alter(ctx context.Context, name string, changes []kadm.AlterConfig) error {
@@ -108,7 +108,11 @@ func (r *topicResource) alter(ctx context.Context, name string, changes []kadm.A
 func alterError(answers kadm.AlterConfigsResponses, err error) error {
 	for _, answer := range answers {
 		if answer.Err != nil {
-			return withMessage(answer.Err, answer.ErrMessage)
+			err := withMessage(answer.Err, answer.ErrMessage)
+			if errors.Is(err, kerr.ClusterAuthorizationFailed) { // the settings of a broker
+				return needs(err, "ALTER_CONFIGS", clusterType)
+			}
+			return needs(err, "ALTER_CONFIGS", topicType, answer.Name)
 		}
 	}
 	return err
