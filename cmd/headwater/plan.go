@@ -32,7 +32,11 @@ func (c *planCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
-	run, err := prepareTerraform(ctx, c.Source, place, secrets)
+	tool, err := findTerraform(ctx, findRoot())
+	if err != nil {
+		return err
+	}
+	run, err := prepareTerraform(ctx, tool, c.Source, place, secrets)
 	if err != nil {
 		return err
 	}

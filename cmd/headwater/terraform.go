@@ -31,7 +31,7 @@ Example:
 // Run is the command. It ends with terraform's own exit code.
 func (c *terraformCommand) Run(ctx context.Context) error {
 	root := findRoot()
-	program, _, err := findTerraform(ctx, root)
+	tool, err := findTerraform(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (c *terraformCommand) Run(ctx context.Context) error {
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
 	}
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, tool.path, args...)
 	cmd.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+config, "CHECKPOINT_DISABLE=1")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()
@@ -54,17 +54,23 @@ func (c *terraformCommand) Run(ctx context.Context) error {
 	return err
 }
 
-// findTerraform returns the path and version of a terraform at least as new as
+// terraformTool is a terraform program.
+type terraformTool struct {
+	path    string
+	version *goversion.Version
+}
+
+// findTerraform returns a terraform at least as new as
 // [versionFile] asks for, fetching that one when there is none. The error says
 // what to install.
-func findTerraform(ctx context.Context, root string) (string, *goversion.Version, error) {
+func findTerraform(ctx context.Context, root string) (terraformTool, error) {
 	text, err := os.ReadFile(filepath.Join(root, versionFile))
 	if err != nil {
-		return "", nil, fmt.Errorf("find terraform: %w: run headwater at the top of the repository", err)
+		return terraformTool{}, fmt.Errorf("find terraform: %w: run headwater at the top of the repository", err)
 	}
 	want, err := goversion.NewVersion(strings.TrimSpace(string(text)))
 	if err != nil {
-		return "", nil, fmt.Errorf("read %s: %w", versionFile, err)
+		return terraformTool{}, fmt.Errorf("read %s: %w", versionFile, err)
 	}
 	fetched := filepath.Join(root, "build", "tools", "terraform-"+want.String())
 	var found string
@@ -75,7 +81,7 @@ func findTerraform(ctx context.Context, root string) (string, *goversion.Version
 		}
 		have, err := terraformVersion(ctx, path)
 		if err == nil && have.GreaterThanOrEqual(want) {
-			return path, have, nil
+			return terraformTool{path, have}, nil
 		}
 		if err == nil {
 			found = fmt.Sprintf("; %s is %s", path, have)
@@ -83,10 +89,10 @@ func findTerraform(ctx context.Context, root string) (string, *goversion.Version
 	}
 	path, err := fetchTerraform(ctx, want, fetched)
 	if err != nil {
-		return "", nil, fmt.Errorf("terraform %s or newer is needed%s, and fetching it failed: %w: "+
+		return terraformTool{}, fmt.Errorf("terraform %s or newer is needed%s, and fetching it failed: %w: "+
 			"install it from https://developer.hashicorp.com/terraform/install and put it on PATH", want, found, err)
 	}
-	return path, want, nil
+	return terraformTool{path, want}, nil
 }
 
 func terraformVersion(ctx context.Context, path string) (*goversion.Version, error) {

@@ -45,11 +45,15 @@ func (c *upCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
+	tool, err := findTerraform(ctx, findRoot()) // first: without it there is nothing to start for
+	if err != nil {
+		return err
+	}
 	place, secrets, err := ensurePlatform(ctx, c.placeFlags)
 	if err != nil {
 		return err
 	}
-	run, err := prepareTerraform(ctx, c.Source, place, secrets)
+	run, err := prepareTerraform(ctx, tool, c.Source, place, secrets)
 	if err != nil {
 		return err
 	}
@@ -84,13 +88,9 @@ func (c *upCommand) playsSample() bool {
 	return c.Source == ""
 }
 
-// prepareTerraform finds terraform, copies the sources and initializes the copy.
-func prepareTerraform(ctx context.Context, source string, place local.Place, secrets local.Secrets) (*terraformRun, error) {
+// prepareTerraform copies the sources and has terraform initialize the copy.
+func prepareTerraform(ctx context.Context, tool terraformTool, source string, place local.Place, secrets local.Secrets) (*terraformRun, error) {
 	root := findRoot()
-	program, found, err := findTerraform(ctx, root)
-	if err != nil {
-		return nil, err
-	}
 	s := begin("terraform", 0)
 	defer s.clear()
 	if _, err := writeTerraformConfig(root); err != nil {
@@ -104,11 +104,11 @@ func prepareTerraform(ctx context.Context, source string, place local.Place, sec
 	if err != nil {
 		return nil, err
 	}
-	run := newTerraformRun(program, dir, env)
+	run := newTerraformRun(tool.path, dir, env)
 	if err := run.init(ctx); err != nil {
 		return nil, err
 	}
-	s.done("%s, %s", found, program)
+	s.done("%s, %s", tool.version, tool.path)
 	return run, nil
 }
 
