@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/twmb/franz-go/pkg/sr"
 	"golang.org/x/sync/errgroup"
 
@@ -22,7 +21,7 @@ import (
 const registryPage = 1000
 
 // registryReaders bounds how many requests a load sends at a time.
-const registryReaders = 8
+const registryReaders = 32
 
 // registry is the schema registry as the provider's types see it. What a refresh
 // needs comes from two loads that all resources share: the latest version of
@@ -61,13 +60,9 @@ func (g *registry) connect() (*sr.Client, error) {
 			g.err = err
 			return
 		}
-		client := &http.Client{Timeout: g.timeout}
-		if tlsConfig != nil {
-			client.Transport = &http.Transport{TLSClientConfig: tlsConfig, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment}
-		}
 		opts := []sr.ClientOpt{
 			sr.URLs(strings.Split(g.settings.url, ",")...),
-			sr.HTTPClient(client),
+			sr.HTTPClient(&http.Client{Timeout: g.timeout, Transport: newRegistryTransport(tlsConfig)}),
 			sr.UserAgent("terraform-provider-headwater"),
 		}
 		if g.settings.username != "" {
@@ -162,6 +157,23 @@ func (g *registry) loadLevel(ctx context.Context, subject string) (string, bool,
 	return result.Level.String(), result.Err == nil, result.Err
 }
 
+// read returns a subject's latest schema and, when that is wanted, its own level,
+// empty for none. Both are asked for at the same time.
+func (g *registry) read(ctx context.Context, subject string, withLevel bool) (latest sr.SubjectSchema, level string, found bool, err error) {
+	var group errgroup.Group
+	if withLevel {
+		group.Go(func() (err error) {
+			level, _, err = g.levels.get(ctx, subject)
+			return err
+		})
+	}
+	latest, found, err = g.latest.get(ctx, subject)
+	if levelErr := group.Wait(); err == nil {
+		err = levelErr
+	}
+	return latest, level, found, err
+}
+
 // effectiveLevel is the level that the registry applies to a subject today.
 func (g *registry) effectiveLevel(ctx context.Context, subject string) (sr.CompatibilityLevel, error) {
 	client, err := g.connect()
@@ -169,8 +181,9 @@ func (g *registry) effectiveLevel(ctx context.Context, subject string) (sr.Compa
 		return 0, err
 	}
 	result := client.Compatibility(sr.WithParams(ctx, sr.DefaultToGlobal), subject)[0]
-	if hasStatus(result.Err, http.StatusNotFound) { // a registry that does not know the parameter
-		result = client.Compatibility(ctx)[0]
+	if hasStatus(result.Err, http.StatusNotFound) || // a registry that does not know the parameter
+		result.Err == nil && result.Level == sr.CompatNone && g.noneInherits() {
+		return g.globalLevel(ctx)
 	}
 	return result.Level, result.Err
 }
@@ -240,41 +253,4 @@ func hasStatus(err error, statuses ...int) bool {
 		}
 	}
 	return false
-}
-
-// failRegistry adds the diagnostic of a failed request. A registry that cannot
-// be reached fails the whole walk, so in a plan the first resource says so for
-// all of them.
-func (i *instance) failRegistry(diags *diag.Diagnostics, summary string, err error, planning bool) {
-	var answer *sr.ResponseError
-	if errors.As(err, &answer) {
-		diags.AddError(summary, fmt.Sprintf("The schema registry at %s answered %d: %s", i.registry.url, answer.StatusCode, answer.Error()))
-		return
-	}
-	if !unreachableRegistry(err) {
-		diags.AddError(summary, sentence(err))
-		return
-	}
-	if planning && !i.reported.first("registry unreachable") {
-		return
-	}
-	diags.AddError(summary+": the schema registry cannot be reached", fmt.Sprintf(
-		"The schema registry at %s does not answer: %s.\n\nNothing was written. Check that it runs and that schema_registry.url "+
-			"(or HEADWATER_SCHEMA_REGISTRY_URL) is right, then run the same command again.", i.registry.url, innermost(err)))
-}
-
-func unreachableRegistry(err error) bool {
-	var network interface{ Timeout() bool } // of package net and of net/url
-	return errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// innermost drops the layers that repeat the address.
-func innermost(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil || strings.HasPrefix(err.Error(), "dial ") {
-			return strings.TrimSuffix(err.Error(), ".")
-		}
-		err = inner
-	}
 }

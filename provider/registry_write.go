@@ -26,22 +26,28 @@ func (g *registry) history(ctx context.Context, subject string) ([]sr.SubjectSch
 	return history, err
 }
 
-// violations holds a schema against a subject's history at a level.
+// violations holds a schema against a subject's history at a level. Of Protobuf and
+// JSON schemas only the type is looked at: their rules are the registry's, see
+// [registry.verdict].
 func (g *registry) violations(ctx context.Context, level sr.CompatibilityLevel, next *schema.Schema, history []sr.SubjectSchema) ([]schema.Violation, error) {
-	if n := len(history); n > 1 && !schema.Transitive(level) {
-		history = history[n-1:]
+	if level == sr.CompatNone || len(history) == 0 {
+		return nil, nil
+	}
+	if !schema.Transitive(level) {
+		history = history[len(history)-1:]
 	}
 	var earlier []schema.Earlier
-	if level != sr.CompatNone && next.Type() == sr.TypeAvro {
-		for _, s := range history {
-			parsed, err := g.parse(ctx, s.Schema)
-			if err != nil {
-				return nil, fmt.Errorf("version %d of subject %q in the registry: %w", s.Version, s.Subject, err)
-			}
-			earlier = append(earlier, schema.Earlier{Version: s.Version, Schema: parsed})
+	for _, s := range history {
+		if next.Type() != sr.TypeAvro && next.Type() == s.Type {
+			continue
 		}
+		parsed, err := g.parse(ctx, s.Schema)
+		if err != nil {
+			return nil, fmt.Errorf("version %d of subject %q in the registry: %w", s.Version, s.Subject, err)
+		}
+		earlier = append(earlier, schema.Earlier{Version: s.Version, Schema: parsed})
 	}
-	return schema.Check(level, next, earlier), nil
+	return schema.Compare(level, next, earlier), nil
 }
 
 // register makes a schema the latest version of a subject. A schema that an
@@ -102,7 +108,11 @@ func (g *registry) setLevel(ctx context.Context, subject, level string) error {
 	if err := want.UnmarshalText([]byte(level)); err != nil {
 		return err
 	}
-	return client.SetCompatibility(ctx, sr.SetCompatibility{Level: want}, subject)[0].Err
+	err = client.SetCompatibility(ctx, sr.SetCompatibility{Level: want}, subject)[0].Err
+	if want == sr.CompatNone && g.noneInherits() && hasStatus(err, http.StatusNotFound) {
+		return nil // no rule to remove from a subject that is to come
+	}
+	return err
 }
 
 // remove deletes a subject with its level: softly, and then for good when asked.
@@ -113,10 +123,11 @@ func (g *registry) remove(ctx context.Context, subject string, hard bool) error 
 		return err
 	}
 	defer g.forget(subject)
-	if err := g.setLevel(ctx, subject, ""); err != nil {
+	if _, err := client.DeleteSubject(ctx, subject, sr.SoftDelete); err != nil && !hasStatus(err, http.StatusNotFound) {
 		return err
 	}
-	if _, err := client.DeleteSubject(ctx, subject, sr.SoftDelete); err != nil && !hasStatus(err, http.StatusNotFound) {
+	// After the subject: one that other schemas refer to is not deleted, and keeps its level.
+	if err := g.setLevel(ctx, subject, ""); err != nil {
 		return err
 	}
 	if !hard {

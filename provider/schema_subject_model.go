@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -91,8 +93,17 @@ func (r *subjectResource) write(ctx context.Context, plan *subjectModel, level t
 	name := plan.Subject.ValueString()
 	g := r.inst.schemaRegistry
 	defer g.forget(name)
-	if !plan.CompatibilityLevel.Equal(level) {
-		if err := g.setLevel(ctx, name, plan.CompatibilityLevel.ValueString()); err != nil {
+	moves := !plan.CompatibilityLevel.Equal(level)
+	before := level.ValueString()
+	if moves {
+		var err error
+		if register && level.IsNull() { // not owned until now: somebody else may have set one
+			before, _, err = g.loadLevel(ctx, name)
+		}
+		if err == nil {
+			err = g.setLevel(ctx, name, plan.CompatibilityLevel.ValueString())
+		}
+		if err != nil {
 			r.inst.failRegistry(diags, fmt.Sprintf("Set the compatibility level of %q", name), err, false)
 			return
 		}
@@ -107,12 +118,31 @@ func (r *subjectResource) write(ctx context.Context, plan *subjectModel, level t
 		return
 	}
 	if err != nil {
-		r.inst.failRegistry(diags, fmt.Sprintf("Register the schema of %q", name), err, false)
+		r.failRegistration(ctx, *plan, err, diags)
 	}
-	if !plan.CompatibilityLevel.Equal(level) {
-		if err := g.setLevel(ctx, name, level.ValueString()); err != nil {
+	if moves {
+		if err := g.setLevel(ctx, name, before); err != nil {
 			diags.AddWarning(fmt.Sprintf("The compatibility level of %q was not taken back", name), sentence(err))
 		}
+	}
+}
+
+// failRegistration tells a schema that the registry does not take from a registry
+// that has trouble.
+func (r *subjectResource) failRegistration(ctx context.Context, plan subjectModel, err error, diags *diag.Diagnostics) {
+	var answer *sr.ResponseError
+	name := plan.Subject.ValueString()
+	switch {
+	case errors.As(err, &answer) && answer.StatusCode == http.StatusConflict:
+		level, levelErr := r.levelOf(ctx, plan)
+		if levelErr != nil {
+			level = sr.CompatNone
+		}
+		refuseByRegistry(plan, level, splitReason(answer.Error()), diags)
+	case errors.As(err, &answer) && answer.ErrorCode == sr.ErrInvalidSchema.Code:
+		diags.AddAttributeError(path.Root("schema"), fmt.Sprintf("Schema of %q is invalid", name), "The registry does not take it: "+period(answer.Error()))
+	default:
+		r.inst.failRegistry(diags, fmt.Sprintf("Register the schema of %q", name), err, false)
 	}
 }
 

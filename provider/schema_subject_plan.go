@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -55,13 +56,18 @@ func (r *subjectResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	if parsed == nil || resp.Diagnostics.HasError() {
 		return
 	}
+	moves := !plan.CompatibilityLevel.Equal(state.CompatibilityLevel)
 	switch {
 	case r.inst.registryUnknown:
 		r.inst.warnRegistry(&resp.Diagnostics)
+		return
 	case changed:
 		r.planRegistration(ctx, plan, parsed, exists, &resp.Diagnostics)
-	case !plan.CompatibilityLevel.Equal(state.CompatibilityLevel):
-		r.planLevel(plan, parsed, &resp.Diagnostics)
+	case moves:
+		r.planLevel(ctx, plan, &resp.Diagnostics)
+	}
+	if moves {
+		r.inst.warnNone(ctx, plan.Subject.ValueString(), plan.CompatibilityLevel, &resp.Diagnostics)
 	}
 }
 
@@ -144,6 +150,9 @@ func (r *subjectResource) planRegistration(ctx context.Context, plan subjectMode
 	if err == nil {
 		broken, err = r.checkHistory(ctx, plan, parsed, history, diags)
 	}
+	if err == nil && !broken {
+		broken, err = r.askRegistry(ctx, plan, history, diags)
+	}
 	if err != nil {
 		r.inst.failRegistry(diags, fmt.Sprintf("Plan schema subject %q", name), err, true)
 		return
@@ -178,11 +187,62 @@ func (r *subjectResource) checkHistory(ctx context.Context, plan subjectModel, p
 	return len(found) > 0, err
 }
 
-// planLevel refuses a level that the schema's type cannot have.
-func (r *subjectResource) planLevel(plan subjectModel, parsed *schemas.Schema, diags *diag.Diagnostics) {
-	var level sr.CompatibilityLevel
-	if level.UnmarshalText([]byte(plan.CompatibilityLevel.ValueString())) == nil {
-		refuse(plan, level, schemas.Check(level, parsed, nil), diags)
+// askRegistry lets the registry judge a planned schema, and reports whether it
+// would refuse it. It judges at the level that it applies today: where the plan
+// changes that, what only the registry knows waits for apply.
+func (r *subjectResource) askRegistry(ctx context.Context, plan subjectModel, history []sr.SubjectSchema, diags *diag.Diagnostics) (bool, error) {
+	g, name, want := r.inst.schemaRegistry, plan.Subject.ValueString(), plan.request()
+	foreign := want.Type != sr.TypeAvro
+	if slices.ContainsFunc(plan.References, referenceModel.unknown) || len(history) == 0 && !foreign {
+		return false, nil
+	}
+	level, err := r.levelOf(ctx, plan)
+	if err != nil || len(history) > 0 && sameSchema(history[len(history)-1].Schema, want) {
+		return false, err
+	}
+	if len(history) == 0 {
+		return r.refuseForeign(ctx, plan, level, diags)
+	}
+	today, err := g.effectiveLevel(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	if today != level {
+		if foreign && level != sr.CompatNone {
+			diags.AddAttributeWarning(path.Root("schema"), fmt.Sprintf("Schema of %q is checked in apply", name), fmt.Sprintf(
+				"Only the registry knows the rules of %s, and it applies level %s until the apply has set %s. It is asked again then, before anything else is written.",
+				want.Type, today, level))
+		}
+		return false, nil
+	}
+	found, err := g.verdict(ctx, name, want)
+	refuseByRegistry(plan, level, found, diags)
+	return len(found) > 0, err
+}
+
+// refuseForeign refuses a Protobuf or JSON schema at a level at which the registry
+// takes none at all. It is asked about a subject that it cannot have, whose first
+// schema has nothing to be held against.
+func (r *subjectResource) refuseForeign(ctx context.Context, plan subjectModel, level sr.CompatibilityLevel, diags *diag.Diagnostics) (bool, error) {
+	if level == sr.CompatNone || schemaType(plan.SchemaType) == sr.TypeAvro {
+		return false, nil
+	}
+	found, err := r.inst.schemaRegistry.verdict(ctx, plan.Subject.ValueString()+"/"+uuid.NewString(), plan.request())
+	if len(found) > 0 {
+		diags.AddAttributeError(path.Root("compatibility_level"), fmt.Sprintf("Schema of %q cannot be registered at %s", plan.Subject.ValueString(), level),
+			"The registry says:\n"+bullets(found))
+	}
+	return len(found) > 0, err
+}
+
+// planLevel refuses a level that the schema's type cannot have there.
+func (r *subjectResource) planLevel(ctx context.Context, plan subjectModel, diags *diag.Diagnostics) {
+	level, err := r.levelOf(ctx, plan)
+	if err == nil && !slices.ContainsFunc(plan.References, referenceModel.unknown) {
+		_, err = r.refuseForeign(ctx, plan, level, diags)
+	}
+	if err != nil {
+		r.inst.failRegistry(diags, fmt.Sprintf("Plan schema subject %q", plan.Subject.ValueString()), err, true)
 	}
 }
 
@@ -193,6 +253,9 @@ func (r *subjectResource) levelOf(ctx context.Context, plan subjectModel) (sr.Co
 	}
 	var level sr.CompatibilityLevel
 	err := level.UnmarshalText([]byte(plan.CompatibilityLevel.ValueString()))
+	if err == nil && level == sr.CompatNone && r.inst.schemaRegistry.noneInherits() {
+		return r.inst.schemaRegistry.globalLevel(ctx)
+	}
 	return level, err
 }
 
@@ -200,16 +263,25 @@ func refuse(plan subjectModel, level sr.CompatibilityLevel, found []schemas.Viol
 	if len(found) == 0 {
 		return
 	}
-	at := path.Root("schema")
-	if found[0].Rule == schemas.RuleNotCheckable && !plan.CompatibilityLevel.IsNull() {
-		at = path.Root("compatibility_level")
-	}
 	lines := make([]string, len(found))
 	for i, v := range found {
-		lines[i] = "- " + v.String()
+		lines[i] = v.String()
 	}
-	diags.AddAttributeError(at, fmt.Sprintf("Schema of %q is incompatible at %s", plan.Subject.ValueString(), level), strings.Join(lines, "\n"))
+	diags.AddAttributeError(path.Root("schema"), incompatible(plan, level), bullets(lines))
 }
+
+// refuseByRegistry reports the rules by which the registry refuses a schema.
+func refuseByRegistry(plan subjectModel, level sr.CompatibilityLevel, found []string, diags *diag.Diagnostics) {
+	if len(found) > 0 {
+		diags.AddAttributeError(path.Root("schema"), incompatible(plan, level), "The registry does not take it:\n"+bullets(found))
+	}
+}
+
+func incompatible(plan subjectModel, level sr.CompatibilityLevel) string {
+	return fmt.Sprintf("Schema of %q is incompatible at %s", plan.Subject.ValueString(), level)
+}
+
+func bullets(lines []string) string { return "- " + strings.Join(lines, "\n- ") }
 
 // warnRegistry says once what a plan could not look at.
 func (i *instance) warnRegistry(diags *diag.Diagnostics) {

@@ -63,7 +63,9 @@ func (r *subjectResource) Schema(_ context.Context, _ resource.SchemaRequest, re
 			"Whether a new schema may follow the earlier ones is decided in the plan, with the rule that it breaks, and once more in apply. " +
 			"White space and the order of members are no difference. Going back to an older schema registers it again as the newest version, " +
 			"with a warning in the plan.\n\n" +
-			"Protobuf and JSON schemas are accepted at `compatibility_level = \"NONE\"` only: their changes cannot be checked.",
+			"The rules of Avro are checked by the provider itself; Protobuf and JSON schemas, and whatever else the registry demands, by the registry, which is asked in the plan. " +
+			"The embedded registry takes those two at `compatibility_level = \"NONE\"` only, since it cannot check their changes. In Apicurio a subject's `NONE` means no level of its own, " +
+			"so that the registry's global level holds: the plan warns where that differs.",
 		Attributes: map[string]schema.Attribute{
 			"subject": schema.StringAttribute{
 				MarkdownDescription: "Name of the subject, by convention `<topic>-value` or `<topic>-key`.",
@@ -178,7 +180,9 @@ func (r *subjectResource) Read(ctx context.Context, req resource.ReadRequest, re
 		return
 	}
 	name := state.Subject.ValueString()
-	latest, found, err := r.inst.schemaRegistry.latest.get(ctx, name)
+	imported := state.Schema.IsNull()
+	withLevel := imported || !state.CompatibilityLevel.IsNull()
+	latest, level, found, err := r.inst.schemaRegistry.read(ctx, name, withLevel)
 	if err != nil {
 		r.inst.failRegistry(&resp.Diagnostics, fmt.Sprintf("Read schema subject %q", name), err, true)
 		return
@@ -187,14 +191,8 @@ func (r *subjectResource) Read(ctx context.Context, req resource.ReadRequest, re
 		resp.State.RemoveResource(ctx)
 		return
 	}
-	imported := state.Schema.IsNull()
 	state.take(latest)
-	if imported || !state.CompatibilityLevel.IsNull() {
-		level, _, err := r.inst.schemaRegistry.levels.get(ctx, name)
-		if err != nil {
-			r.inst.failRegistry(&resp.Diagnostics, fmt.Sprintf("Read the compatibility level of %q", name), err, true)
-			return
-		}
+	if withLevel {
 		state.CompatibilityLevel = optionalString(level)
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)

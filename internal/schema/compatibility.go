@@ -76,6 +76,15 @@ func Check(level sr.CompatibilityLevel, next *Schema, earlier []Earlier) []Viola
 			"%s schemas are accepted only at compatibility level NONE, because their changes cannot be checked here, and the level is %s: set the subject's level to NONE or use AVRO",
 			next.kind, level)}}
 	}
+	return Compare(level, next, earlier)
+}
+
+// Compare is [Check] for who leaves Protobuf and JSON schemas to another judge: of
+// those it compares the type only.
+func Compare(level sr.CompatibilityLevel, next *Schema, earlier []Earlier) []Violation {
+	if level == sr.CompatNone {
+		return nil
+	}
 	if n := len(earlier); n > 1 && !Transitive(level) {
 		earlier = earlier[n-1:]
 	}
@@ -90,6 +99,9 @@ func checkPair(level sr.CompatibilityLevel, next *Schema, e Earlier) []Violation
 	if e.Schema.kind != next.kind {
 		return []Violation{{Rule: RuleSchemaTypeChanged, Path: "(root)", Version: e.Version, Message: fmt.Sprintf(
 			"version %d is %s and the new schema is %s: a subject keeps its schema type, so declare a new subject", e.Version, e.Schema.kind, next.kind)}}
+	}
+	if next.kind != sr.TypeAvro {
+		return nil
 	}
 	var found []Violation
 	old := fmt.Sprintf("version %d", e.Version)

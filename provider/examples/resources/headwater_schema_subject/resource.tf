@@ -24,7 +24,8 @@ resource "headwater_schema_subject" "order_placed" {
   }]
 }
 
-# Protobuf and JSON schemas are kept without a compatibility check.
+# Protobuf and JSON schemas are checked by the registry. The embedded one cannot,
+# and takes them at NONE only.
 resource "headwater_schema_subject" "invoice" {
   subject             = "finance.invoice-value"
   schema_type         = "PROTOBUF"
