@@ -27,7 +27,7 @@ PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard proce
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/)
 
-.PHONY: help up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench
+.PHONY: help apply policy review up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,8 +41,18 @@ down: ## stop the local platform; its data stays
 clean: down ## stop the local platform and remove its data
 	@if [ -x $(HEADWATER) ]; then $(HEADWATER) clean; fi
 
-plan: build ## show what `make up` would change, changing nothing
-	@$(HEADWATER) plan
+plan: build $(if $(ENV),policy) ## show what would change, changing nothing; ENV=prod for a place on AWS, ROOT=cluster for one root of it
+	@$(HEADWATER) plan $(ENV) $(if $(ROOT),--root $(ROOT)) $(PLAN)
+
+apply: build policy ## bring a place on AWS to what its files say: ENV=dev, staging or prod
+	@$(HEADWATER) apply $(if $(ENV),$(ENV),$(error say which place: make apply ENV=dev)) $(if $(ROOT),--root $(ROOT)) $(APPLY)
+
+policy: ## the program that holds plans to policies/
+	@mkdir -p build/bin
+	@$(GO_BUILD) -o build/bin/ ./cmd/policy
+
+review: build ## what the working tree does to events, against origin/main (BASE=revision)
+	@$(HEADWATER) review $(if $(BASE),--base $(BASE))
 
 test: build ## every test that needs no more than Go and Terraform
 	@$(MAKE) --no-print-directory modules unit simulation flow

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,16 +11,31 @@ import (
 type planCommand struct {
 	placeFlags
 
-	Source string `type:"path" placeholder:"DIR" help:"The folder of environments, modules and schemas, when it is not the repository."`
+	Place    string `arg:"" optional:"" default:"local" help:"The place: local, dev, staging or prod (default local)."`
+	Root     string `placeholder:"NAME" help:"Of a place on AWS only this root, like cluster or platform."`
+	Markdown bool   `help:"Of a place on AWS print markdown, for a pull request."`
+	Source   string `type:"path" placeholder:"DIR" help:"The folder of environments, modules and schemas, when it is not the repository."`
 }
 
 // Help is shown under headwater plan --help.
 func (c *planCommand) Help() string {
-	return `Compares environments/local with the running platform and shows the differences, which headwater up would remove. Nothing changes.`
+	return `Compares environments/local with the running platform and shows the differences, which headwater up would remove. Nothing changes.
+
+Of dev, staging and prod it plans each root, says what would change, and holds the plan to the policies of policies/; it exits 1 when one refuses. The plan and its JSON stay in build/plans. It needs credentials that may read the account.
+
+Examples:
+  headwater plan
+  headwater plan prod --root cluster`
 }
 
 // Run is the command.
 func (c *planCommand) Run(ctx context.Context) error {
+	if c.Place != "local" {
+		return deployment{place: c.Place, root: c.Root, source: c.Source, markdown: c.Markdown, out: os.Stdout}.run(ctx)
+	}
+	if c.Root != "" || c.Markdown {
+		return errors.New("--root and --markdown are for dev, staging and prod: local has one root")
+	}
 	place, secrets, err := c.open()
 	if err != nil {
 		return err
