@@ -13,6 +13,8 @@ GO_BUILD     := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w
 RACE         := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 LINT_VERSION := v2.15.0
 LINT         := build/tools/golangci-lint-$(LINT_VERSION)
+ACTIONLINT_VERSION := v1.7.12
+ACTIONLINT   := build/tools/actionlint-$(ACTIONLINT_VERSION)
 HEADWATER    := build/headwater
 # KAFKA=apache: `make up` and `make test` on six real brokers and Apicurio (needs Java 17 and Maven).
 KAFKA        ?=
@@ -27,7 +29,7 @@ PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard proce
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/)
 
-.PHONY: help apply policy review up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench
+.PHONY: help apply policy review workflows up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,7 +88,7 @@ bench: build ## measure speed, latency, state and the peer (about 45 minutes; se
 	@go build -o build/tools/bench ./bench
 	@build/tools/bench $(BENCH)
 
-check: fmt-check lint generate-check test chaos ## everything CI runs, in its order
+check: fmt-check lint workflows generate-check test chaos ## everything CI runs, in its order
 
 build: ## the programs into build/, the provider into build/mirror
 	@mkdir -p build/bin $(PLUGIN_DIR)
@@ -97,6 +99,10 @@ build: ## the programs into build/, the provider into build/mirror
 
 lint: $(LINT) ## golangci-lint; the rules it cannot hold are tests in internal/lint
 	$(LINT) run --allow-parallel-runners ./...
+
+workflows: $(ACTIONLINT) ## actionlint over .github/workflows, after one that it must refuse
+	@printf 'on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps: [{run: "echo $${{ github.nothing }}"}]\n' | $(ACTIONLINT) - >/dev/null && { echo "actionlint finds nothing in a workflow that is wrong"; exit 1; } || true
+	$(ACTIONLINT) .github/workflows/*.yml
 
 fmt: $(LINT) build ## format Go and Terraform
 	$(LINT) fmt ./...
@@ -121,3 +127,9 @@ $(LINT):
 	@echo "building golangci-lint $(LINT_VERSION) (about 3 minutes, once)"
 	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv build/tools/golangci-lint $@
+
+$(ACTIONLINT):
+	@mkdir -p build/tools
+	@echo "building actionlint $(ACTIONLINT_VERSION)"
+	GOBIN=$(CURDIR)/build/tools go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+	@mv build/tools/actionlint $@

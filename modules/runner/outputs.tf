@@ -9,9 +9,10 @@ output "permissions_boundary_arn" {
 }
 
 output "run_task" {
-  description = "What aws ecs run-task needs: cluster, task definition, subnets, security group."
+  description = "What aws ecs run-task needs: cluster, task definition, subnets, security group; and where its log is read."
   value = {
     cluster         = var.ecs_cluster_arn
+    log_group       = aws_cloudwatch_log_group.this.name
     task_definition = aws_ecs_task_definition.this.arn
     subnets         = [for subnet in var.network.subnets : subnet.id]
     security_group  = var.network.security_groups["runner"]
