@@ -95,12 +95,16 @@ func loadSCRAM(dial connect) func(context.Context) (map[string]kadm.DescribedUse
 		if err != nil {
 			return nil, err
 		}
-		// kadm asks for all users by a null list. To a principal that may not
-		// describe the cluster Kafka 4.3 never answers that; an empty list means the
-		// same and is answered.
+		// Kafka takes an empty list and a null one for all users. It never answers a
+		// null one to a principal that may not describe the cluster (4.3), so the empty
+		// one is asked first; others take that for nobody, so null is asked then.
 		req := kmsg.NewPtrDescribeUserSCRAMCredentialsRequest()
 		req.Users = []kmsg.DescribeUserSCRAMCredentialsRequestUser{}
 		resp, err := req.RequestWith(ctx, client.raw)
+		if err == nil && resp.ErrorCode == 0 && len(resp.Results) == 0 {
+			req.Users = nil
+			resp, err = req.RequestWith(ctx, client.raw)
+		}
 		if err != nil {
 			return nil, err
 		}

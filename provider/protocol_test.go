@@ -172,3 +172,38 @@ func (p *protocol) strings(value *tfprotov6.DynamicValue, kind tftypes.Type) map
 	}
 	return found
 }
+
+// listing is one object of a list.
+type listing struct {
+	display         string
+	identity, state map[string]string
+}
+
+// list lists a type as `terraform query` of Terraform 1.14 does. With full it asks
+// for the attributes too.
+func (p *protocol) list(typeName string, config map[string]tftypes.Value, full bool) ([]listing, []*tfprotov6.Diagnostic) {
+	p.t.Helper()
+	kind := p.schemas.ListResourceSchemas[typeName].ValueType()
+	value, err := tfprotov6.NewDynamicValue(kind, p.value(kind, config))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	stream, err := p.server.ListResource(context.Background(), &tfprotov6.ListResourceRequest{TypeName: typeName, Config: &value, IncludeResource: full, Limit: 100})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var all []listing
+	var diags []*tfprotov6.Diagnostic
+	for result := range stream.Results {
+		diags = append(diags, result.Diagnostics...)
+		if result.Identity == nil {
+			continue
+		}
+		one := listing{display: result.DisplayName, identity: p.strings(result.Identity.IdentityData, p.identities.IdentitySchemas[typeName].ValueType())}
+		if full {
+			one.state = p.strings(result.Resource, p.schemas.ResourceSchemas[typeName].ValueType())
+		}
+		all = append(all, one)
+	}
+	return all, diags
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	lists "github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
@@ -14,6 +15,7 @@ var (
 	_ provider.Provider                       = (*headwaterProvider)(nil)
 	_ provider.ProviderWithEphemeralResources = (*headwaterProvider)(nil)
 	_ provider.ProviderWithFunctions          = (*headwaterProvider)(nil)
+	_ provider.ProviderWithListResources      = (*headwaterProvider)(nil)
 )
 
 // headwaterProvider is stateless: Configure makes an [instance], which carries
@@ -49,6 +51,7 @@ func (p *headwaterProvider) Configure(ctx context.Context, req provider.Configur
 	inst := newInstance(set)
 	resp.ResourceData = inst
 	resp.DataSourceData = inst
+	resp.ListResourceData = inst
 }
 
 // Resources lists the constructors of all resources, A to Z.
@@ -94,4 +97,13 @@ func (p *headwaterProvider) Functions(context.Context) []func() function.Functio
 		newPrincipalFunction,
 		newViolationsFunction,
 	}
+}
+
+// ListResources lists the constructors of all lists, A to Z.
+func (p *headwaterProvider) ListResources(context.Context) []func() lists.ListResource {
+	var constructors []func() lists.ListResource
+	for _, listed := range listedTypes() {
+		constructors = append(constructors, newList(listed))
+	}
+	return constructors
 }
