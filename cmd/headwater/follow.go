@@ -27,6 +27,24 @@ const dialTime = 15 * time.Second
 
 // follow opens a topic at its start or at its end.
 func follow(ctx context.Context, brokers kafka.Config, topic string, fromStart bool) (*follower, error) {
+	if fromStart {
+		return followFrom(ctx, brokers, topic, (*kadm.Client).ListStartOffsets)
+	}
+	return followFrom(ctx, brokers, topic, nil)
+}
+
+// followSince opens a topic at what was received since.
+func followSince(ctx context.Context, brokers kafka.Config, topic string, since time.Time) (*follower, error) {
+	return followFrom(ctx, brokers, topic, func(admin *kadm.Client, ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+		return admin.ListOffsetsAfterMilli(ctx, max(0, since.UnixMilli()), topics...)
+	})
+}
+
+// startOf finds where to begin with each partition of topics.
+type startOf func(admin *kadm.Client, ctx context.Context, topics ...string) (kadm.ListedOffsets, error)
+
+// followFrom opens a topic where from says, at its end without.
+func followFrom(ctx context.Context, brokers kafka.Config, topic string, from startOf) (*follower, error) {
 	client, err := brokers.Client(
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -40,18 +58,22 @@ func follow(ctx context.Context, brokers kafka.Config, topic string, fromStart b
 	f := &follower{client: client, topic: topic, pending: map[int32]int64{}}
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	if err := f.open(ctx, fromStart); err != nil {
+	if err := f.open(ctx, from); err != nil {
 		client.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func (f *follower) open(ctx context.Context, fromStart bool) error {
+func (f *follower) open(ctx context.Context, from startOf) error {
 	admin := kadm.NewClient(f.client)
-	starts, err := admin.ListStartOffsets(ctx, f.topic)
-	if err = errors.Join(err, starts.Error()); err != nil {
-		return f.explain(ctx, admin, err)
+	var starts kadm.ListedOffsets
+	if from != nil {
+		var err error
+		starts, err = from(admin, ctx, f.topic)
+		if err = errors.Join(err, starts.Error()); err != nil {
+			return f.explain(ctx, admin, err)
+		}
 	}
 	ends, err := admin.ListCommittedOffsets(ctx, f.topic)
 	if err = errors.Join(err, ends.Error()); err != nil {
@@ -59,13 +81,10 @@ func (f *follower) open(ctx context.Context, fromStart bool) error {
 	}
 	at := map[int32]kgo.Offset{}
 	ends.Each(func(end kadm.ListedOffset) {
-		start, _ := starts.Lookup(end.Topic, end.Partition)
 		first := end.Offset
-		if fromStart {
+		if start, ok := starts.Lookup(end.Topic, end.Partition); ok && start.Offset < end.Offset {
 			first = start.Offset
-			if end.Offset > start.Offset {
-				f.pending[end.Partition] = end.Offset
-			}
+			f.pending[end.Partition] = end.Offset
 		}
 		f.partitions = append(f.partitions, end.Partition)
 		at[end.Partition] = kgo.NewOffset().At(first)

@@ -12,7 +12,6 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"headwater.internal/platform/internal/mapping"
 )
@@ -68,8 +67,8 @@ func (c *importCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read mapping: %w", err)
 	}
-	if c.Senders < 1 || c.Batch < 1 || c.Rate < 0 {
-		return errors.New("--senders and --batch must be at least 1, --rate at least 0")
+	if err := (sending{c.Senders, c.Batch, c.Rate}).check(); err != nil {
+		return err
 	}
 	in, size, err := openInput(c.File)
 	if err != nil {
@@ -133,7 +132,10 @@ func (c *importCommand) run(ctx context.Context, m *mapping.Mapping, reader *map
 		defer ledger.close()
 	}
 	show.start()
-	err = c.transfer(ctx, reader, &delivery{to: to, importID: t.report.ImportID, retryFor: c.RetryFor, tally: t, onlyType: m.OnlyType()})
+	d := &delivery{to: to, importID: t.report.ImportID, retryFor: c.RetryFor, tally: t, onlyType: m.OnlyType()}
+	err = transfer(ctx, sending{c.Senders, c.Batch, c.Rate}, d, func(_ context.Context, use func(mapping.Result) error) error {
+		return c.each(reader, t, use)
+	})
 	report := t.finish(started)
 	var closed *errTypeClosed
 	if errors.As(err, &closed) && report.Accepted == 0 {
@@ -191,73 +193,6 @@ func (c *importCommand) conclude(r importReport, err error) error {
 	return err
 }
 
-// transfer reads, maps and sends the file. Reading waits for the senders, so that
-// memory holds a few batches at most.
-func (c *importCommand) transfer(ctx context.Context, reader *mapping.Reader, d *delivery) error {
-	group, ctx := errgroup.WithContext(ctx)
-	batches := make(chan []mapping.Result)
-	for range c.Senders {
-		group.Go(func() error {
-			for batch := range batches {
-				if err := d.deliver(ctx, batch); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	// What was read before the file broke off is still to be delivered, so an
-	// error of the file must not cancel the senders.
-	readErr := c.read(ctx, reader, d.tally, batches)
-	close(batches)
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return readErr
-}
-
-// maxBatchBytes keeps a request well below what collectors take at once.
-const maxBatchBytes = 512 << 10
-
-// read maps the file and fills batches until its end.
-func (c *importCommand) read(ctx context.Context, reader *mapping.Reader, t *tally, batches chan<- []mapping.Result) error {
-	pace := pacer{rate: c.Rate}
-	var batch []mapping.Result
-	size := 0
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		if err := pace.wait(ctx, len(batch)); err != nil {
-			return err
-		}
-		select {
-		case batches <- batch:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		batch, size = nil, 0
-		return nil
-	}
-	err := c.each(reader, t, func(r mapping.Result) error {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		if r.Outcome != mapping.Mapped {
-			return nil
-		}
-		if n := len(r.Event.Data) + 300; size+n > maxBatchBytes || len(batch) == c.Batch {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		batch = append(batch, r)
-		size += len(r.Event.Data) + 300
-		return nil
-	})
-	return errors.Join(err, flush())
-}
-
 // each hands every record of the file to use.
 func (c *importCommand) each(reader *mapping.Reader, t *tally, use func(mapping.Result) error) error {
 	for {
@@ -273,30 +208,6 @@ func (c *importCommand) each(reader *mapping.Reader, t *tally, use func(mapping.
 		if err := use(r); err != nil {
 			return err
 		}
-	}
-}
-
-// pacer spreads events over time.
-type pacer struct {
-	rate int // events a second; 0: no limit
-	next time.Time
-}
-
-func (p *pacer) wait(ctx context.Context, n int) error {
-	if p.rate == 0 {
-		return nil
-	}
-	now := time.Now()
-	if p.next.Before(now) {
-		p.next = now
-	}
-	wait := p.next.Sub(now)
-	p.next = p.next.Add(time.Duration(n) * time.Second / time.Duration(p.rate))
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(wait):
-		return nil
 	}
 }
 

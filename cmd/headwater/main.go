@@ -41,6 +41,7 @@ type commands struct {
 	Env         envCommand         `cmd:"" group:"platform" help:"Print the variables that terraform needs to apply environments/local."`
 	Run         runCommand         `cmd:"" group:"platform" help:"Be the platform process, in the foreground."`
 	Import      importCommand      `cmd:"" group:"events" help:"Turn any CSV, NDJSON, column or log file into events."`
+	Replay      replayCommand      `cmd:"" group:"events" help:"Send the archived events of a time range again, doubling nothing."`
 	Send        sendCommand        `cmd:"" group:"events" help:"Send one event and print the verdict on it."`
 	State       stateCommand       `cmd:"" group:"events" help:"Show what a processor's state holds of a key."`
 	Tail        tailCommand        `cmd:"" group:"events" help:"Print the records of a topic, decoded."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -37,18 +38,15 @@ func all(ctx context.Context, store Store) ([]Row, error) {
 	var list []Row
 	r := NewReader(store)
 	since := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	for _, hour := range Hours(since, since.Add(48*time.Hour)) {
-		files, err := r.Hour(ctx, hour)
+	for f, err := range r.Files(ctx, since, since.Add(48*time.Hour)) {
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range files {
-			got, err := r.Rows(ctx, f)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, got...)
+		got, err := r.Rows(ctx, f)
+		if err != nil {
+			return nil, err
 		}
+		list = append(list, got...)
 	}
 	return list, nil
 }
@@ -236,6 +234,32 @@ func uncounted(t *rapid.T, store Store) []string {
 		}
 	}
 	return left
+}
+
+// The hours of a range and no others are read: the first and the last one whole.
+func TestFilesOfARange(t *testing.T) {
+	ctx := context.Background()
+	store := memory{}
+	if _, err := NewWriter(store, "t").Write(ctx, Stream{testTopicID, 3}, 0, 400, rows(0, 400)); err != nil {
+		t.Fatal(err)
+	}
+	since := time.Date(2026, 3, 1, 22, 30, 0, 0, time.UTC)
+	for until, want := range map[time.Duration]string{
+		time.Minute:      "[01/22]",
+		30 * time.Minute: "[01/22]",
+		2 * time.Hour:    "[01/22 01/23 02/00]",
+	} {
+		var hours []string
+		for f, err := range NewReader(store).Files(ctx, since, since.Add(until)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			hours = append(hours, strings.NewReplacer("events/date=2026-03-", "", "hour=", "").Replace(path.Dir(f.Key)))
+		}
+		if got := fmt.Sprint(hours); got != want {
+			t.Errorf("%v: %s, expected %s", until, got, want)
+		}
+	}
 }
 
 // A file that was damaged, cut short or exchanged on the storage is told from the

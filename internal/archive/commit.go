@@ -38,9 +38,9 @@ func (s Stream) fileKey(hour time.Time, first, last int64) string {
 	return fmt.Sprintf("%s%s-p%04d-%020d-%020d.parquet", hourFolder(hour), s.TopicID, s.Partition, first, last)
 }
 
-func hourFolder(t time.Time) string {
-	return t.UTC().Format("events/date=2006-01-02/hour=15/")
-}
+func dayFolder(t time.Time) string { return t.UTC().Format("events/date=2006-01-02/") }
+
+func hourFolder(t time.Time) string { return t.UTC().Format("events/date=2006-01-02/hour=15/") }
 
 // parseFileKey reads the batch off a file's name.
 func parseFileKey(key string) (s Stream, first int64, ok bool) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"path"
 	"time"
 )
 
@@ -18,37 +20,42 @@ func NewReader(store Store) *Reader {
 	return &Reader{store: store, commits: make(map[string]Commit)}
 }
 
-// Hours returns the hours from since until before until.
-func Hours(since, until time.Time) []time.Time {
-	var hours []time.Time
-	for h := since.UTC().Truncate(time.Hour); h.Before(until); h = h.Add(time.Hour) {
-		hours = append(hours, h)
+// Files are the files that count, by the commits of their batches, of the hours that
+// reach into since to before until, in the order of the hours. A file that no commit
+// names was never part of the archive. A sequence ends with its first error.
+func (r *Reader) Files(ctx context.Context, since, until time.Time) iter.Seq2[File, error] {
+	return func(yield func(File, error) bool) {
+		first := hourFolder(since.Truncate(time.Hour))
+		for day := since.UTC().Truncate(24 * time.Hour); day.Before(until); day = day.Add(24 * time.Hour) {
+			keys, err := r.store.List(ctx, dayFolder(day), "")
+			if err != nil {
+				yield(File{}, err)
+				return
+			}
+			for _, key := range keys {
+				if folder := path.Dir(key) + "/"; folder < first || folder >= hourFolder(until.Add(time.Hour-1).Truncate(time.Hour)) {
+					continue
+				}
+				f, counts, err := r.file(ctx, key)
+				if (err != nil || counts) && !yield(f, err) || err != nil {
+					return
+				}
+			}
+		}
 	}
-	return hours
 }
 
-// Hour returns the files of one hour that count, by the commits of their batches.
-// A file that no commit names was never part of the archive.
-func (r *Reader) Hour(ctx context.Context, hour time.Time) ([]File, error) {
-	keys, err := r.store.List(ctx, hourFolder(hour), "")
+func (r *Reader) file(ctx context.Context, key string) (f File, counts bool, err error) {
+	s, first, ok := parseFileKey(key)
+	if !ok {
+		return f, false, fmt.Errorf("read archive: %s is not a file of an archive", key)
+	}
+	c, err := r.commit(ctx, s.commitKey(first))
 	if err != nil {
-		return nil, err
+		return f, false, err
 	}
-	var files []File
-	for _, key := range keys {
-		s, first, ok := parseFileKey(key)
-		if !ok {
-			return nil, fmt.Errorf("read archive: %s is not a file of an archive", key)
-		}
-		c, err := r.commit(ctx, s.commitKey(first))
-		if err != nil {
-			return nil, err
-		}
-		if f, counts := c.names(key); counts {
-			files = append(files, f)
-		}
-	}
-	return files, nil
+	f, counts = c.names(key)
+	return f, counts, nil
 }
 
 // commit is the zero Commit, which names no file, where there is none.

@@ -159,18 +159,15 @@ func (f *fixture) rows() []archive.Row {
 	}
 	var list []archive.Row
 	r := archive.NewReader(store)
-	for _, hour := range archive.Hours(day, day.Add(14*24*time.Hour)) {
-		files, err := r.Hour(context.Background(), hour)
+	for file, err := range r.Files(context.Background(), day, day.Add(14*24*time.Hour)) {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		for _, file := range files {
-			rows, err := r.Rows(context.Background(), file)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			list = append(list, rows...)
+		rows, err := r.Rows(context.Background(), file)
+		if err != nil {
+			f.t.Fatal(err)
 		}
+		list = append(list, rows...)
 	}
 	slices.SortFunc(list, func(a, b archive.Row) int { return cmp.Compare(a.Time, b.Time) })
 	return list
