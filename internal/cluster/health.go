@@ -71,6 +71,36 @@ func (s Snapshot) quorumRefusals(id int32) []string {
 	return []string{fmt.Sprintf("controllers %s would be left, no majority of %d", words(rest), len(s.Voters))}
 }
 
+// Unwell says what a cluster lacks that work on it should wait for, in words: a
+// broker that is down, a partition without a leader or with replicas behind, a
+// controller that has to catch up. None when all is well.
+func (s Snapshot) Unwell() []string {
+	var reasons, offline, behind []string
+	for _, b := range s.Brokers {
+		if !b.Up {
+			reasons = append(reasons, fmt.Sprintf("broker %d is down", b.ID))
+		}
+	}
+	for _, p := range s.Partitions {
+		if p.Leader < 0 {
+			offline = append(offline, p.String())
+		}
+	}
+	for _, p := range s.Underreplicated() {
+		behind = append(behind, p.String())
+	}
+	for what, names := range map[string][]string{"without a leader": offline, "replicas have to catch up": behind} {
+		if len(names) > 0 {
+			reasons = append(reasons, what+": "+count(names))
+		}
+	}
+	for _, id := range s.Lagging {
+		reasons = append(reasons, fmt.Sprintf("controller %d has to catch up", id))
+	}
+	slices.Sort(reasons)
+	return reasons
+}
+
 // RollOrder is the order in which nodes are restarted: brokers by rack and id,
 // then controllers, the active one last, so that it moves once.
 func (s Snapshot) RollOrder() []int32 {

@@ -71,6 +71,7 @@ func (e *UnplaceableError) Error() string {
 // load is what brokers hold while a plan is made.
 type load struct {
 	snapshot Snapshot
+	allow    Allow
 	replicas map[int32]int
 	bytes    map[int32]int64
 	racks    map[int32]string
@@ -119,6 +120,18 @@ func (l *load) spread(ids []int32) int {
 // all together lie in at least minSpread racks: the one that holds the fewest
 // bytes, then the fewest replicas, then the lowest id.
 func (l *load) choose(p Partition, stay []int32, minSpread int, avoid ...int32) (int32, error) {
+	candidates, err := l.candidates(p, stay, minSpread, avoid...)
+	if err != nil {
+		return -1, err
+	}
+	return slices.MinFunc(candidates, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(l.bytes[a], l.bytes[b]), cmp.Compare(l.replicas[a], l.replicas[b]), cmp.Compare(a, b))
+	}), nil
+}
+
+// candidates are the brokers that choose chooses from; an [UnplaceableError] when
+// there is none.
+func (l *load) candidates(p Partition, stay []int32, minSpread int, avoid ...int32) ([]int32, error) {
 	var candidates []int32
 	refused := &UnplaceableError{Partition: p}
 	for _, id := range stay {
@@ -135,9 +148,11 @@ func (l *load) choose(p Partition, stay []int32, minSpread int, avoid ...int32) 
 			why = "is down"
 		case b.Cordoned:
 			why = "is cordoned"
+		case !l.allow.admits(b):
+			why = "is outside of the placement"
 		case l.spread(append(slices.Clone(stay), b.ID)) < minSpread:
 			why = "is in rack " + cmp.Or(b.Rack, "none") + ", which has one already"
-		case b.Usable >= 0 && l.bytes[b.ID]-b.Bytes+p.Bytes > b.Usable:
+		case !l.fits(b, p):
 			why = fmt.Sprintf("has room for %d bytes more, of %d", max(0, b.Usable-l.bytes[b.ID]+b.Bytes), p.Bytes)
 		}
 		if why == "" {
@@ -147,11 +162,15 @@ func (l *load) choose(p Partition, stay []int32, minSpread int, avoid ...int32) 
 		}
 	}
 	if len(candidates) == 0 {
-		return -1, refused
+		return nil, refused
 	}
-	return slices.MinFunc(candidates, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(l.bytes[a], l.bytes[b]), cmp.Compare(l.replicas[a], l.replicas[b]), cmp.Compare(a, b))
-	}), nil
+	return candidates, nil
+}
+
+// fits reports whether the broker's volumes take the partition beside all that the
+// plan has given it.
+func (l *load) fits(b Broker, p Partition) bool {
+	return b.Usable < 0 || l.bytes[b.ID]-b.Bytes+p.Bytes <= b.Usable
 }
 
 // bySize puts the partitions that are hardest to place first.
@@ -189,74 +208,24 @@ func (s Snapshot) Drain(id int32) (Plan, error) {
 	return plan, nil
 }
 
-// Replicate gives each partition of a topic factor replicas: new ones in racks
-// that have none, while there are such, on the brokers that hold least; the ones
-// to go are those whose loss leaves most racks, from the fullest brokers, never
-// the preferred leader.
-func (s Snapshot) Replicate(topic string, factor int) (Plan, error) {
-	l := s.load()
-	var plan Plan
-	found := false
-	for _, p := range bySize(s.Partitions) {
-		if p.Topic != topic {
-			continue
-		}
-		found = true
-		replicas := slices.Clone(p.Replicas)
-		for len(replicas) < factor {
-			to, err := l.choose(p, replicas, min(l.spread(replicas)+1, l.reachable()))
-			if err != nil {
-				return Plan{}, fmt.Errorf("give %q %d replicas: %w", topic, factor, err)
-			}
-			l.move(p, -1, to)
-			replicas = append(replicas, to)
-		}
-		for len(replicas) > max(1, factor) {
-			gone := l.leastMissed(replicas)
-			l.move(p, gone, -1)
-			replicas = without(replicas, gone)
-		}
-		if !slices.Equal(replicas, p.Replicas) {
-			plan.Moves = append(plan.Moves, Move{Topic: topic, Partition: p.Number, From: p.Replicas, To: replicas, Bytes: p.Bytes})
-		}
-	}
-	if !found {
-		return Plan{}, fmt.Errorf("give %q %d replicas: there is no such topic", topic, factor)
-	}
-	return plan, nil
-}
-
-// reachable is the number of racks that a replica can be put into.
-func (l *load) reachable() int {
-	var ids []int32
-	for _, b := range l.snapshot.Brokers {
-		if b.Up && !b.Cordoned {
-			ids = append(ids, b.ID)
-		}
-	}
-	return l.spread(ids)
-}
-
-// leastMissed is the replica, other than the preferred leader, to give up.
-func (l *load) leastMissed(replicas []int32) int32 {
-	return slices.MaxFunc(replicas[1:], func(a, b int32) int {
-		return cmp.Or(
-			cmp.Compare(l.spread(without(replicas, a)), l.spread(without(replicas, b))),
-			cmp.Compare(l.bytes[a], l.bytes[b]), cmp.Compare(a, b))
-	})
-}
-
 // Rebalance moves as few replicas as it takes until no broker that takes
 // replicas holds more than one above any other that could have it. Racks are
 // kept as they are. It is what fills a broker that was added.
-func (s Snapshot) Rebalance() Plan {
+func (s Snapshot) Rebalance() Plan { return s.level(func(Broker) bool { return true }) }
+
+// Fill is Rebalance for one broker: others give to it and take nothing. It is
+// what a broker that was added gets, be others as uneven as they are.
+func (s Snapshot) Fill(id int32) Plan { return s.level(func(b Broker) bool { return b.ID == id }) }
+
+// level moves replicas onto the brokers that take part.
+func (s Snapshot) level(takes func(Broker) bool) Plan {
 	l := s.load()
 	now := make(map[string]Partition)
 	for _, p := range s.Partitions {
 		now[p.String()] = p
 	}
 	changed := make(map[string]bool)
-	for l.shift(s.Partitions, now, changed) {
+	for l.shift(s.Partitions, now, changed, takes) {
 	}
 	var plan Plan
 	for _, p := range s.Partitions {
@@ -270,30 +239,28 @@ func (s Snapshot) Rebalance() Plan {
 // shift moves one replica from the fullest broker that can give to the emptiest
 // that can take; false when no move makes it more even. A partition is moved
 // once: a second move would copy it twice.
-func (l *load) shift(order []Partition, now map[string]Partition, changed map[string]bool) bool {
-	var ids []int32
-	for _, b := range l.snapshot.Brokers {
-		if b.Up && !b.Cordoned {
-			ids = append(ids, b.ID)
+func (l *load) shift(order []Partition, now map[string]Partition, changed map[string]bool, takes func(Broker) bool) bool {
+	open := slices.DeleteFunc(slices.Clone(l.snapshot.Brokers), func(b Broker) bool { return !b.Up || b.Cordoned })
+	slices.SortFunc(open, func(a, b Broker) int {
+		return cmp.Or(cmp.Compare(l.replicas[a.ID], l.replicas[b.ID]), cmp.Compare(a.ID, b.ID))
+	})
+	for _, to := range open {
+		if !takes(to) {
+			continue
 		}
-	}
-	slices.SortFunc(ids, func(a, b int32) int { return cmp.Or(cmp.Compare(l.replicas[a], l.replicas[b]), cmp.Compare(a, b)) })
-	for _, to := range ids {
-		for _, from := range slices.Backward(ids) {
-			if l.replicas[from]-l.replicas[to] < 2 {
+		for _, from := range slices.Backward(open) {
+			if l.replicas[from.ID]-l.replicas[to.ID] < 2 {
 				break
 			}
 			for _, p := range order {
-				at := slices.Index(p.Replicas, from)
-				if at < 0 || changed[p.String()] || p.Moving() || slices.Contains(p.Replicas, to) {
+				if changed[p.String()] || p.Moving() || !l.fits(to, p) {
 					continue
 				}
-				replicas := slices.Clone(p.Replicas)
-				replicas[at] = to
-				if l.spread(replicas) < l.spread(p.Replicas) {
+				replicas, ok := l.swap(p.Replicas, from.ID, to.ID)
+				if !ok {
 					continue
 				}
-				l.move(p, from, to)
+				l.move(p, from.ID, to.ID)
 				p.Replicas = replicas
 				now[p.String()], changed[p.String()] = p, true
 				return true
@@ -301,4 +268,16 @@ func (l *load) shift(order []Partition, now map[string]Partition, changed map[st
 		}
 	}
 	return false
+}
+
+// swap puts one broker in another's place, unless it is there already or a rack
+// would be lost.
+func (l *load) swap(replicas []int32, from, to int32) ([]int32, bool) {
+	at := slices.Index(replicas, from)
+	if at < 0 || slices.Contains(replicas, to) {
+		return nil, false
+	}
+	swapped := slices.Clone(replicas)
+	swapped[at] = to
+	return swapped, l.spread(swapped) >= l.spread(replicas)
 }

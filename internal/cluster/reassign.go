@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ type Options struct {
 	BytesPerSecond int64          // each broker may send and receive for moves; 0 for no limit
 	Batch          int            // partitions moved at a time; 50 when 0
 	Poll           time.Duration  // how often progress is asked for; 500 ms when 0
+	Patience       time.Duration  // how long moves may wait for a broker that is down; 30 s when 0
 	Progress       func(Progress) // told after each poll; may be nil
 }
 
@@ -44,6 +46,9 @@ func NewReassigner(client *kgo.Client, o Options) *Reassigner {
 	}
 	if o.Poll == 0 {
 		o.Poll = 500 * time.Millisecond
+	}
+	if o.Patience == 0 {
+		o.Patience = 30 * time.Second
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
@@ -134,6 +139,7 @@ func (r *Reassigner) begin(ctx context.Context, batch []Move, snapshot Snapshot)
 
 // settled waits until nothing moves and returns the cluster as it is then.
 func (r *Reassigner) settled(ctx context.Context, done int) (Snapshot, error) {
+	fewest, since := math.MaxInt, time.Now()
 	for {
 		moving, err := listMoving(ctx, r.client)
 		if err != nil {
@@ -147,12 +153,47 @@ func (r *Reassigner) settled(ctx context.Context, done int) (Snapshot, error) {
 			return r.read(ctx)
 		}
 		r.options.Progress(Progress{Done: max(0, done-len(left)), Total: done, Moving: left})
+		if len(left) < fewest {
+			fewest, since = len(left), time.Now()
+		}
+		if time.Since(since) > r.options.Patience {
+			if err := r.stranded(ctx, left); err != nil {
+				return Snapshot{}, err
+			}
+			since = time.Now()
+		}
 		select {
 		case <-ctx.Done():
 			return Snapshot{}, fmt.Errorf("wait for %d partitions that move: %w; they go on, and the next run takes them up", len(left), context.Cause(ctx))
 		case <-time.After(r.options.Poll):
 		}
 	}
+}
+
+// stranded says which brokers that are down hold up moves of which none has ended
+// for a while. Without one the moves are merely slow.
+func (r *Reassigner) stranded(ctx context.Context, left []Partition) error {
+	s, err := readMembers(ctx, r.client)
+	if err != nil {
+		return fmt.Errorf("read the cluster: %w", err)
+	}
+	waiting := make(map[int32]int)
+	for _, p := range left {
+		sources := without(append(slices.Clone(p.Replicas), p.Removing...), p.Adding...)
+		blocked := s.down(slices.Clone(p.Adding))
+		if gone := s.down(slices.Clone(sources)); len(gone) == len(sources) {
+			blocked = append(blocked, gone...)
+		}
+		for _, id := range blocked {
+			waiting[id]++
+		}
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	ids := slices.Sorted(maps.Keys(waiting))
+	return fmt.Errorf("broker %s is down and %d of the partitions that move wait for it: start it and run this again, which goes on from here; "+
+		"no replica has been given up, and the limits of the moves stand", words(ids), waiting[ids[0]])
 }
 
 // heardWithin is how long brokers take at most to hear of what the controller has

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -183,5 +184,50 @@ func TestReadRealCluster(t *testing.T) {
 	}
 	if got := s.RestartRefusals(1); len(got) > 0 {
 		t.Errorf("a broker of a healthy cluster may not be restarted: %q", got)
+	}
+}
+
+// A broker that goes down while replicas move to it is named after a while instead
+// of being waited for without end; nothing is given up, and once it is back the
+// next run ends the work.
+func TestDrainWaitsForNoDeadBroker(t *testing.T) {
+	c := kafkatest.Start(t, kafkatest.WithBrokers(4)) // 0 and 3 share a rack
+	c.NeedsReal()
+	client := c.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MetadataMinAge(50*time.Millisecond))
+	fill(t, client, "clicks", 0, 1, 2)
+	if err := Cordon(t.Context(), client, 0); err != nil {
+		t.Fatal(err)
+	}
+	drain := func(s Snapshot) (Plan, error) { return s.Drain(0) }
+	var killed sync.Once
+	slow := NewReassigner(client, Options{BytesPerSecond: 64 << 10, Poll: 50 * time.Millisecond, Patience: 2 * time.Second, Progress: func(p Progress) {
+		if len(p.Moving) > 0 {
+			killed.Do(func() { c.KillBroker(3) })
+		}
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := slow.Run(ctx, drain); err == nil || !strings.Contains(err.Error(), "broker 3 is down and 2 of the partitions that move wait for it: start it") {
+		t.Fatalf("the drain said %v", err)
+	}
+	for _, replicas := range replicasOf(t, client, "clicks") {
+		if !slices.Contains(replicas, 3) {
+			t.Errorf("the move was given up: %v", replicas)
+		}
+	}
+	c.RestartBroker(3)
+	if err := NewReassigner(client, Options{Poll: 50 * time.Millisecond}).Run(t.Context(), drain); err != nil {
+		t.Fatal(err)
+	}
+	for _, replicas := range replicasOf(t, client, "clicks") {
+		if !slices.Equal(replicas, []int32{3, 1, 2}) {
+			t.Errorf("replicas are %v", replicas)
+		}
+	}
+	if got := limits(t, client); len(got) > 0 {
+		t.Errorf("limits were left: %v", got)
+	}
+	if err := Unregister(t.Context(), client, 0); err == nil || !strings.Contains(err.Error(), "it is running") {
+		t.Errorf("a running broker was unregistered: %v", err)
 	}
 }

@@ -27,6 +27,7 @@ type Snapshot struct {
 	Brokers    []Broker
 	Voters     []int32 // node ids of the controllers' quorum, caught up or not; nil when the cluster does not say
 	Lagging    []int32 // of Voters, those that are behind
+	Cordons    bool    // brokers heed a cordon themselves (Kafka 4.3); else only our plans do
 	Partitions []Partition
 }
 
@@ -36,10 +37,11 @@ type Broker struct {
 	Host     string
 	Port     int32
 	Rack     string
-	Up       bool  // registered and not fenced
-	Cordoned bool  // takes no new replicas: every log directory is cordoned (KIP-1066)
-	Bytes    int64 // of all replicas
-	Usable   int64 // bytes its volumes still take; -1 when it does not say
+	Up       bool     // registered and not fenced
+	Cordoned bool     // takes no new replicas, see [Cordon]
+	Dirs     []string // its log directories; nil when it does not say
+	Bytes    int64    // of all replicas
+	Usable   int64    // bytes its volumes still take; -1 when it does not say
 }
 
 // Partition is one partition with the replicas it is to have.
@@ -75,6 +77,9 @@ func (s Snapshot) Broker(id int32) (Broker, bool) {
 	return s.Brokers[i], true
 }
 
+// Votes reports whether the node is a controller.
+func (s Snapshot) Votes(id int32) bool { return slices.Contains(s.Voters, id) }
+
 // Held are the partitions that have, or are to have, a replica on the broker.
 func (s Snapshot) Held(id int32) []Partition {
 	var held []Partition
@@ -97,7 +102,7 @@ func (s Snapshot) MinISR(topic string) int {
 
 // Read asks the cluster. It takes a number of requests that does not grow with
 // the number of topics: metadata, reassignments, quorum, and one to each broker
-// for sizes, one for the topics' settings. A broker that is down has no sizes;
+// for sizes (before 4.3 another for its cordon), one for the topics' settings. A broker that is down has no sizes;
 // the largest replica elsewhere counts.
 func Read(ctx context.Context, client *kgo.Client) (Snapshot, error) {
 	admin := kadm.NewClient(client)
@@ -111,8 +116,17 @@ func Read(ctx context.Context, client *kgo.Client) (Snapshot, error) {
 	if err := s.readSizes(ctx, admin); err != nil {
 		return s, fmt.Errorf("read the sizes of replicas: %w", err)
 	}
-	if err := s.readQuorum(ctx, client); err != nil {
-		return s, fmt.Errorf("read the controllers' quorum: %w", err)
+	quorum, err := s.readFeatures(ctx, admin)
+	if err != nil {
+		return s, fmt.Errorf("read what the brokers can do: %w", err)
+	}
+	if err := s.readCordons(ctx, admin); err != nil {
+		return s, fmt.Errorf("read the cordons of brokers: %w", err)
+	}
+	if quorum {
+		if err := s.readQuorum(ctx, client); err != nil {
+			return s, fmt.Errorf("read the controllers' quorum: %w", err)
+		}
 	}
 	return s, nil
 }
@@ -231,6 +245,7 @@ func (s *Snapshot) readSizes(ctx context.Context, admin *kadm.Client) error {
 		}
 		b.Cordoned, b.Usable = true, 0
 		for _, dir := range dirs {
+			b.Dirs = append(b.Dirs, dir.Dir)
 			b.Cordoned = b.Cordoned && dir.IsCordoned
 			b.Usable += max(dir.UsableBytes, 0)
 			for topic, partitions := range dir.Topics {
@@ -244,23 +259,17 @@ func (s *Snapshot) readSizes(ctx context.Context, admin *kadm.Client) error {
 			}
 		}
 	}
+	for i := range s.Brokers {
+		slices.Sort(s.Brokers[i].Dirs)
+	}
 	for i, p := range s.Partitions {
 		s.Partitions[i].Bytes = sizes[p.Topic][p.Number]
 	}
 	return nil
 }
 
-// readQuorum asks who the controllers are, where the brokers know the request.
+// readQuorum asks who the controllers are.
 func (s *Snapshot) readQuorum(ctx context.Context, client *kgo.Client) error {
-	versions, err := kadm.NewClient(client).ApiVersions(ctx)
-	if err != nil {
-		return err
-	}
-	for _, v := range versions {
-		if _, known := v.KeyMaxVersion(int16(kmsg.DescribeQuorum)); v.Err == nil && !known {
-			return nil
-		}
-	}
 	req := kmsg.NewPtrDescribeQuorumRequest()
 	topic := kmsg.NewDescribeQuorumRequestTopic()
 	topic.Topic = "__cluster_metadata"
