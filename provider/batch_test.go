@@ -124,6 +124,7 @@ func TestRequestsOfThousandTopics(t *testing.T) {
 func topicOf(n int) any {
 	return topicModel{
 		Name: types.StringValue(fmt.Sprintf("raw.web.event-%d", n)), Partitions: types.Int64Value(1), Config: types.MapNull(types.StringType),
+		Placement:          types.ObjectNull(placementTypes),
 		DeletionProtection: types.BoolValue(false), ForceDestroy: types.BoolValue(false),
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
@@ -8,12 +9,45 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"headwater.internal/platform/internal/cluster"
 )
 
 // String names the broker in a diagnostic.
 func (m brokerModel) String() string { return "broker " + m.key() }
 
 func (m brokerModel) key() string { return strconv.FormatInt(m.NodeID.ValueInt64(), 10) }
+
+func (m brokerModel) id() int32 { return int32(m.NodeID.ValueInt64()) }
+
+// wantsShare reports whether the broker is to have its share of replicas.
+func (m brokerModel) wantsShare() bool {
+	return m.Rebalance.ValueBool() && m.State.ValueString() == brokerActive
+}
+
+// takeSnapshot takes over the duty that the cluster shows. One that is down shows
+// none of its cordon and its directories; it keeps what it had.
+func (m *brokerModel) takeSnapshot(ctx context.Context, s cluster.Snapshot) diag.Diagnostics {
+	imported := m.State.IsNull()
+	seen := lookAt(s, m.id(), imported || m.State.ValueString() == brokerDrained)
+	b, _ := s.Broker(m.id())
+	m.Replicas = types.Int64Value(int64(seen.replicas))
+	switch {
+	case b.Up || imported:
+		m.State = types.StringValue(seen.duty)
+	case m.State.ValueString() == brokerDrained && seen.replicas > 0:
+		m.State = types.StringValue(brokerCordoned)
+	}
+	if m.State.ValueString() != brokerActive || m.Rebalanced.IsNull() {
+		m.Rebalanced = types.BoolValue(false)
+	}
+	if len(seen.dirs) == 0 {
+		return nil
+	}
+	var diags diag.Diagnostics
+	m.LogDirs, diags = types.SetValueFrom(ctx, types.StringType, seen.dirs)
+	return diags
+}
 
 func (m *brokerModel) take(info brokerInfo) {
 	m.Rack = types.StringValue(info.rack)

@@ -3,24 +3,22 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/setplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 var (
@@ -28,6 +26,16 @@ var (
 	_ resource.ResourceWithImportState    = (*brokerResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*brokerResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*brokerResource)(nil)
+)
+
+// Duties of a broker, and what removing its entry does.
+const (
+	brokerActive   = "active"
+	brokerCordoned = "cordoned"
+	brokerDrained  = "drained"
+
+	onDestroyUnregister = "unregister"
+	onDestroyAbandon    = "abandon"
 )
 
 // defaultRegistration is how long a broker may take to register.
@@ -40,10 +48,16 @@ type brokerResource struct {
 type brokerModel struct {
 	NodeID              types.Int64  `tfsdk:"node_id"`
 	Rack                types.String `tfsdk:"rack"`
+	LogDirs             types.Set    `tfsdk:"log_dirs"`
 	Config              types.Map    `tfsdk:"config"`
+	State               types.String `tfsdk:"state"`
+	Rebalance           types.Bool   `tfsdk:"rebalance"`
+	OnDestroy           types.String `tfsdk:"on_destroy"`
 	RegistrationTimeout types.String `tfsdk:"registration_timeout"`
 	Host                types.String `tfsdk:"host"`
 	Port                types.Int64  `tfsdk:"port"`
+	Replicas            types.Int64  `tfsdk:"replicas"`
+	Rebalanced          types.Bool   `tfsdk:"rebalanced"`
 }
 
 func newBrokerResource() resource.Resource { return &brokerResource{} }
@@ -56,9 +70,12 @@ func (r *brokerResource) Metadata(_ context.Context, req resource.MetadataReques
 // Schema describes the type.
 func (r *brokerResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A broker's membership of the cluster. The machine and its process belong to other resources; this one waits until the broker has registered, " +
-			"asserts its rack and owns its dynamic settings.\n\n" +
-			"Destroying it withdraws those settings and forgets the broker. It neither stops it nor moves its replicas nor unregisters it.",
+		MarkdownDescription: "A broker's membership of the cluster and its duty in it. The machine and its process belong to other resources; this one waits until the broker " +
+			"has registered, asserts its rack and log directories, owns its dynamic settings, and moves its replicas.\n\n" +
+			"Settings are changed one broker at a time, and only while every broker is up and all replicas are in sync.\n\n" +
+			"Removing a broker takes three steps, in this order: set `state = \"drained\"` and apply, which moves its replicas to others; stop the machine; " +
+			"remove the entry, which unregisters it. An entry whose broker still holds replicas or runs is not removed. " +
+			"`on_destroy = \"abandon\"` forgets the broker instead, for tearing down a whole cluster.",
 		Attributes: map[string]schema.Attribute{
 			"node_id": schema.Int64Attribute{
 				MarkdownDescription: "The broker's `node.id`.",
@@ -71,6 +88,37 @@ func (r *brokerResource) Schema(_ context.Context, _ resource.SchemaRequest, res
 				Optional:            true,
 				Computed:            true,
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+			},
+			"log_dirs": schema.SetAttribute{
+				MarkdownDescription: "The broker's log directories. When given they are asserted: a broker with others, such as one whose disk is not mounted, is an error.",
+				ElementType:         types.StringType,
+				Optional:            true,
+				Computed:            true,
+				PlanModifiers:       []planmodifier.Set{setplanmodifier.UseStateForUnknown()},
+			},
+			"state": schema.StringAttribute{
+				MarkdownDescription: "The broker's duty. `active` takes replicas. `cordoned` keeps those it has and gets no new ones: Kafka 4.3 and newer keep them off (`cordoned.log.dirs`), " +
+					"of older ones only this provider does, for topics that it creates and replicas that it moves. `drained` is cordoned and holds none: they move to other brokers, each into a rack that keeps " +
+					"its partition as spread as it was, no faster than the provider's `reassignment_throttle`. The plan says how many replicas and bytes go where.",
+				Optional:   true,
+				Computed:   true,
+				Default:    stringdefault.StaticString(brokerActive),
+				Validators: []validator.String{stringvalidator.OneOf(brokerActive, brokerCordoned, brokerDrained)},
+			},
+			"rebalance": schema.BoolAttribute{
+				MarkdownDescription: "Give the broker its share of replicas once it becomes active: when it is added, when it comes back from `cordoned` or `drained`, and when this is switched on. " +
+					"Off by default: a new broker then gets replicas of new topics only, as Kafka does it.",
+				Optional: true,
+				Computed: true,
+				Default:  booldefault.StaticBool(false),
+			},
+			"on_destroy": schema.StringAttribute{
+				MarkdownDescription: "What removing the entry does. `unregister` (the default) takes the broker off the cluster, and is refused while it holds replicas or runs. " +
+					"`abandon` withdraws its settings and forgets it. What counts is the value in the state.",
+				Optional:   true,
+				Computed:   true,
+				Default:    stringdefault.StaticString(onDestroyUnregister),
+				Validators: []validator.String{stringvalidator.OneOf(onDestroyUnregister, onDestroyAbandon)},
 			},
 			"config": schema.MapAttribute{
 				MarkdownDescription: "Settings of this broker that Kafka changes while it runs, by their Kafka names. Those left out keep what the broker has.",
@@ -93,6 +141,15 @@ func (r *brokerResource) Schema(_ context.Context, _ resource.SchemaRequest, res
 				Computed:            true,
 				PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
+			"replicas": schema.Int64Attribute{
+				MarkdownDescription: "Replicas that the broker holds or is to hold.",
+				Computed:            true,
+				PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+			},
+			"rebalanced": schema.BoolAttribute{
+				MarkdownDescription: "Whether the broker has got what `rebalance` gives it. An apply that was interrupted leaves `false`, and the next one goes on.",
+				Computed:            true,
+			},
 		},
 	}
 }
@@ -102,7 +159,9 @@ func (r *brokerResource) Configure(_ context.Context, req resource.ConfigureRequ
 	r.inst = instanceFrom(req.ProviderData, &resp.Diagnostics)
 }
 
-// Create waits for the broker, asserts its rack and writes its settings.
+// Create waits for the broker, asserts what it is and gives it its settings and
+// duty. A rebalance that fails is a warning: an error would taint the broker, and a
+// tainted one is replaced.
 func (r *brokerResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan brokerModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -115,14 +174,29 @@ func (r *brokerResource) Create(ctx context.Context, req resource.CreateRequest,
 		return
 	}
 	plan.assertRack(info, &resp.Diagnostics)
+	seen := r.assertDirs(ctx, plan, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if err := r.alter(ctx, plan, configChanges(nil, mapOf(plan.Config))); err != nil {
+	if err := r.configure(ctx, plan, configChanges(nil, mapOf(plan.Config))); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change the settings of "+plan.String(), err)
 		return
 	}
+	was := brokerModel{State: types.StringValue(seen.duty)}
+	if err := r.cordon(ctx, plan, was.State.ValueString()); err != nil {
+		r.inst.fail(&resp.Diagnostics, "Change the state of "+plan.String(), err)
+		return
+	}
 	plan.take(info)
+	plan.Rebalanced = types.BoolValue(false)
+	if plan.wantsShare() {
+		if err := r.fill(ctx, plan); err != nil {
+			resp.Diagnostics.AddWarning("Replicas were not moved to "+plan.String(), sentence(err)+" The broker is in the cluster; the next apply goes on.")
+		} else {
+			plan.Rebalanced = types.BoolValue(true)
+		}
+	}
+	r.takeDuty(ctx, &plan, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 }
 
@@ -155,10 +229,21 @@ func (r *brokerResource) Read(ctx context.Context, req resource.ReadRequest, res
 		state.Config, diags = takeConfig(ctx, state.Config, brokerOverrides(config), imported)
 		resp.Diagnostics.Append(diags...)
 	}
+	snapshot, err := r.inst.snapshot(ctx)
+	switch {
+	case denied(err):
+		r.inst.warnUnchecked(&resp.Diagnostics, "The provider's principal may not look at replicas, so the duties of brokers are kept as the state has them: "+sentence(err))
+	case err != nil:
+		r.inst.failPlan(&resp.Diagnostics, "Read the replicas of "+state.String(), err)
+		return
+	default:
+		resp.Diagnostics.Append(state.takeSnapshot(ctx, snapshot)...)
+	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 }
 
-// Update writes the settings that changed.
+// Update writes the settings that changed and then changes the duty. The state
+// follows step by step.
 func (r *brokerResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state brokerModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -166,18 +251,44 @@ func (r *brokerResource) Update(ctx context.Context, req resource.UpdateRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if err := r.alter(ctx, plan, configChanges(mapOf(state.Config), mapOf(plan.Config))); err != nil {
+	if err := r.configure(ctx, plan, configChanges(mapOf(state.Config), mapOf(plan.Config))); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change the settings of "+plan.String(), err)
 		return
 	}
+	state.Config = plan.Config
+	if err := r.cordon(ctx, plan, state.State.ValueString()); err != nil {
+		r.inst.fail(&resp.Diagnostics, "Change the state of "+plan.String(), err)
+		resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+		return
+	}
+	if was := state.State; !plan.State.Equal(was) {
+		state.State, state.Rebalanced = plan.State, types.BoolValue(false)
+		if plan.State.ValueString() == brokerDrained { // it is once it is empty
+			state.State = types.StringValue(brokerCordoned)
+		}
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	if err := r.move(ctx, plan, state); err != nil {
+		r.inst.fail(&resp.Diagnostics, "Move the replicas of "+plan.String(), err)
+		return
+	}
+	r.takeDuty(ctx, &plan, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
 }
 
-// Delete withdraws the settings from a broker that is up and forgets it.
+// Delete unregisters a broker that is empty and stopped, or forgets it and, when
+// it is up, withdraws its settings.
 func (r *brokerResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state brokerModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() || len(state.Config.Elements()) == 0 {
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if state.OnDestroy.ValueString() != onDestroyAbandon {
+		r.unregister(ctx, state, &resp.Diagnostics)
+		return
+	}
+	if len(state.Config.Elements()) == 0 {
 		return
 	}
 	info, registered, err := r.inst.collector.brokers.get(ctx, state.key())
@@ -199,99 +310,7 @@ func (r *brokerResource) ImportState(ctx context.Context, req resource.ImportSta
 	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("node_id"), node)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("registration_timeout"), defaultRegistration)...)
-}
-
-// ValidateConfig holds the file against Kafka's published rules.
-func (r *brokerResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
-	var config brokerModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	resp.Diagnostics.Append(brokerConfig.check(config.Config, path.Root("config"))...)
-	if timeout := config.RegistrationTimeout; !timeout.IsNull() && !timeout.IsUnknown() {
-		if _, err := parseDuration(timeout.ValueString()); err != nil {
-			resp.Diagnostics.AddAttributeError(path.Root("registration_timeout"), "Invalid duration", sentence(err))
-		}
-	}
-}
-
-// ModifyPlan asserts the rack and lets the broker check its settings. A broker to
-// be added need not be there yet, nor any other.
-func (r *brokerResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.inst == nil || req.Plan.Raw.IsNull() || req.Plan.Raw.Equal(req.State.Raw) {
-		return
-	}
-	if r.inst.kafkaUnknown {
-		r.inst.warnUnchecked(&resp.Diagnostics, unknownKafka)
-		return
-	}
-	var plan, state brokerModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if adding := req.State.Raw.IsNull(); !adding {
-		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	}
-	if resp.Diagnostics.HasError() || plan.NodeID.IsUnknown() {
-		return
-	}
-	info, registered, err := r.inst.collector.brokers.get(ctx, plan.key())
-	if err != nil || !registered || info.fenced {
-		return // to be added, or down: the apply waits for it
-	}
-	plan.assertRack(info, &resp.Diagnostics)
-	changes := configChanges(mapOf(state.Config), mapOf(plan.Config))
-	if len(changes) == 0 || resp.Diagnostics.HasError() {
-		return
-	}
-	client, err := r.inst.connect(ctx)
-	if err == nil {
-		err = alterError(client.ValidateAlterBrokerConfigs(ctx, changes, int32(plan.NodeID.ValueInt64())))
-	}
-	switch {
-	case denied(err):
-		r.inst.warnUnchecked(&resp.Diagnostics, "The provider's principal may not change brokers, so they could not check the plan of their settings: "+sentence(err))
-	case err != nil:
-		r.inst.failPlan(&resp.Diagnostics, "Plan the settings of "+plan.String(), err)
-	}
-}
-
-// await polls until the broker is registered and up. Brokers that do not answer
-// yet are part of the wait.
-func (r *brokerResource) await(ctx context.Context, plan brokerModel) (brokerInfo, error) {
-	ms, err := parseDuration(plan.RegistrationTimeout.ValueString())
-	if err != nil {
-		return brokerInfo{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(ms)*time.Millisecond)
-	defer cancel()
-	missing := "none has answered"
-	for {
-		all, err := loadBrokers(r.inst.connect)(ctx)
-		if info, ok := all[plan.key()]; ok && !info.fenced {
-			return info, nil
-		}
-		if err == nil {
-			missing = "registered are " + strings.Join(slices.Sorted(maps.Keys(all)), ", ")
-		} else if ctx.Err() == nil {
-			missing = cause(err)
-		}
-		select {
-		case <-ctx.Done():
-			return brokerInfo{}, fmt.Errorf("it did not register within %s (%s): look at the broker's log, or raise registration_timeout",
-				plan.RegistrationTimeout.ValueString(), missing)
-		case <-time.After(500 * time.Millisecond):
-		}
-	}
-}
-
-func (r *brokerResource) alter(ctx context.Context, m brokerModel, changes []kadm.AlterConfig) error {
-	if len(changes) == 0 {
-		return nil
-	}
-	defer r.inst.collector.brokerConfigs.invalidate(m.key())
-	client, err := r.inst.connect(ctx)
-	if err != nil {
-		return err
-	}
-	return alterError(client.AlterBrokerConfigs(ctx, changes, int32(m.NodeID.ValueInt64())))
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("on_destroy"), onDestroyUnregister)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("rebalance"), false)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("rebalanced"), false)...)
 }

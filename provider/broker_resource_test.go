@@ -16,7 +16,7 @@ import (
 const testBroker = "headwater_broker.test"
 
 func broker(node int, rest string) string {
-	return fmt.Sprintf("resource \"headwater_broker\" \"test\" {\n  node_id = %d\n  %s\n}\n", node, rest)
+	return fmt.Sprintf("resource \"headwater_broker\" \"test\" {\n  node_id = %d\n  on_destroy = \"abandon\"\n  %s\n}\n", node, rest)
 }
 
 // A broker's whole life: adopted with its settings, changed, imported, settings
@@ -44,6 +44,7 @@ func TestBrokerLifecycle(t *testing.T) {
 		resource.TestStep{
 			ResourceName: testBroker, ImportState: true, ImportStateId: "2",
 			ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "node_id",
+			ImportStateVerifyIgnore: []string{"on_destroy"}, // an import does not know that the cluster will be torn down
 		},
 		resource.TestStep{
 			PreConfig: func() {

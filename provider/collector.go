@@ -17,6 +17,7 @@ type collector struct {
 	topics  *kind[topicInfo]              // by topic name
 	configs *kind[map[string]configValue] // by topic name
 	records *kind[int64]                  // by topic name, about how many it holds
+	readers *kind[[]string]               // by topic name, the groups active on it
 	acls    *kind[[]aclEntry]             // by [aclPattern.key]
 	scram   *kind[kadm.DescribedUserSCRAM]
 	quotas  *kind[map[string]float64] // by [quotaEntity.key]
@@ -39,6 +40,7 @@ func newCollector(dial connect, timeout time.Duration) *collector {
 	}
 	c.configs = newKind(timeout, loadConfigs(dial, c.topics), loadConfig(dial))
 	c.brokerConfigs = newKind(timeout, loadBrokerConfigs(dial, c.brokers), loadBrokerConfig(dial))
+	c.readers = newKind(timeout, loadReaders(dial), nil)
 	c.records = newKind(timeout, loadRecords(dial, c.topics), loadTopicRecords(dial, timeout))
 	return c
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -15,8 +17,9 @@ type topicInfo struct {
 	id                kadm.TopicID
 	partitions        int64
 	replicationFactor int64
-	leaderless        int  // partitions without a leader
-	moving            bool // a reassignment is under way
+	leaderless        int     // partitions without a leader
+	moving            bool    // a reassignment is under way
+	brokers           []int32 // that hold replicas, unless they move
 }
 
 func loadTopics(dial connect) func(context.Context) (map[string]topicInfo, error) {
@@ -103,7 +106,11 @@ func listMoves(ctx context.Context, client *clusterClient, topics []kmsg.ListPar
 
 func describeTopic(detail kadm.TopicDetail, uncounted map[int32]int) topicInfo {
 	info := topicInfo{id: detail.ID, partitions: int64(len(detail.Partitions)), moving: len(uncounted) > 0}
+	holds := map[int32]bool{}
 	for id, p := range detail.Partitions {
+		for _, b := range p.Replicas {
+			holds[b] = true
+		}
 		replicas := int64(len(p.Replicas) - uncounted[id])
 		if info.replicationFactor == 0 || replicas < info.replicationFactor {
 			info.replicationFactor = replicas
@@ -112,5 +119,6 @@ func describeTopic(detail kadm.TopicDetail, uncounted map[int32]int) topicInfo {
 			info.leaderless++
 		}
 	}
+	info.brokers = slices.Sorted(maps.Keys(holds))
 	return info
 }

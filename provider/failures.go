@@ -134,8 +134,11 @@ func sentence(err error) string {
 	if text == "" {
 		return ""
 	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return capital(text) + "."
 }
+
+// capital begins a text as a sentence begins.
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // advice says how to mend what brokers refuse most often.
 func advice(err error) string {

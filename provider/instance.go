@@ -26,7 +26,10 @@ type instance struct {
 	planned        planned
 	topics         plannedTopics
 	snapshots      snapshots
-	replicas       *replicator
+	moves          *mover
+	duties         duties
+	cordons        ownCordons
+	turn           chan struct{} // one place: who changes a broker's settings is in it
 	reported       reported
 	aclWriter      *aclWriter
 	guard          *aclGuard
@@ -51,8 +54,8 @@ type clusterClient struct {
 var errNoBrokers = errors.New("no broker is configured: set bootstrap_servers in the provider block or HEADWATER_BOOTSTRAP_SERVERS")
 
 func newInstance(set settings) *instance {
-	inst := &instance{settings: set}
-	inst.replicas = &replicator{inst: inst}
+	inst := &instance{settings: set, turn: make(chan struct{}, 1)}
+	inst.moves = &mover{inst: inst}
 	inst.aclWriter = newACLWriter(inst, 2*set.requestTimeout)
 	inst.guard = &aclGuard{inst: inst, revoked: map[aclEntry]bool{}, denied: map[aclEntry]bool{}}
 	// A load is a few requests, each with its own timeout inside the client.

@@ -77,6 +77,7 @@ func (p *headwaterProvider) DataSources(context.Context) []func() datasource.Dat
 	return []func() datasource.DataSource{
 		newClusterDataSource,
 		newEffectiveAccessDataSource,
+		newRestartDataSource,
 		newSchemaDataSource,
 		newTopicDataSource,
 	}

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 var _ datasource.DataSourceWithConfigure = (*topicDataSource)(nil)
@@ -24,6 +26,7 @@ type topicDataModel struct {
 	Retention         types.String `tfsdk:"retention"`
 	Config            types.Map    `tfsdk:"config"`
 	EffectiveConfig   types.Map    `tfsdk:"effective_config"`
+	ConfigSources     types.Map    `tfsdk:"config_sources"`
 }
 
 func newTopicDataSource() datasource.DataSource { return &topicDataSource{} }
@@ -50,6 +53,11 @@ func (d *topicDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, 
 			"effective_config": schema.MapAttribute{
 				MarkdownDescription: "All settings in force, the brokers' defaults included.",
 				ElementType:         types.StringType, Computed: true,
+			},
+			"config_sources": schema.MapAttribute{
+				MarkdownDescription: "Where each setting in force comes from: `topic` (set on the topic), `broker` (set on one broker while it runs), `cluster` (set on all brokers while they run), " +
+					"`file` (a broker's own file) or `default` (Kafka's).",
+				ElementType: types.StringType, Computed: true,
 			},
 		},
 	}
@@ -84,16 +92,36 @@ func (d *topicDataSource) Read(ctx context.Context, req datasource.ReadRequest, 
 	var imported topicModel // owns every setting
 	resp.Diagnostics.Append(imported.take(ctx, info, config)...)
 	state.TopicID, state.Partitions, state.ReplicationFactor = imported.TopicID, imported.Partitions, imported.ReplicationFactor
-	effective := map[string]string{}
+	effective, sources := map[string]string{}, map[string]string{}
 	for key, value := range config {
-		effective[key] = value.value
+		effective[key], sources[key] = value.value, sourceOf(value.source)
 	}
-	imported.takeRetention(effective)
+	unitAttributes[0].take(&imported, effective)
 	state.Retention = imported.Retention
 	overrides, diags := types.MapValueFrom(ctx, types.StringType, topicOverrides(config))
 	resp.Diagnostics.Append(diags...)
 	all, diags := types.MapValueFrom(ctx, types.StringType, effective)
 	resp.Diagnostics.Append(diags...)
-	state.Config, state.EffectiveConfig = overrides, all
+	whence, diags := types.MapValueFrom(ctx, types.StringType, sources)
+	resp.Diagnostics.Append(diags...)
+	state.Config, state.EffectiveConfig, state.ConfigSources = overrides, all, whence
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+}
+
+// sourceOf names where a setting comes from as people say it.
+func sourceOf(source kmsg.ConfigSource) string {
+	switch source {
+	case kmsg.ConfigSourceDynamicTopicConfig:
+		return "topic"
+	case kmsg.ConfigSourceDynamicBrokerConfig:
+		return "broker"
+	case kmsg.ConfigSourceDynamicDefaultBrokerConfig:
+		return "cluster"
+	case kmsg.ConfigSourceStaticBrokerConfig:
+		return "file"
+	case kmsg.ConfigSourceDefaultConfig:
+		return "default"
+	default:
+		return strings.ToLower(source.String())
+	}
 }

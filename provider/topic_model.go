@@ -24,16 +24,26 @@ func (m topicModel) replicas() int16 {
 	return int16(m.ReplicationFactor.ValueInt64())
 }
 
-// desired is config with retention in it. The caller has seen that all values
-// are known and valid.
+// desired is config with what is written in units in it. The caller has seen that
+// all values are known and valid.
 func (m topicModel) desired() map[string]string {
 	desired := mapOf(m.Config)
-	if !m.Retention.IsNull() {
-		if ms, err := parseRetention(m.Retention.ValueString()); err == nil {
-			desired[retentionKey] = strconv.FormatInt(ms, 10)
+	for _, u := range unitAttributes {
+		if written := u.of(&m); !written.IsNull() {
+			if n, err := u.parse(written.ValueString()); err == nil {
+				desired[u.key] = strconv.FormatInt(n, 10)
+			}
 		}
 	}
 	return desired
+}
+
+// keepSettings takes over the settings of another model.
+func (m *topicModel) keepSettings(from topicModel) {
+	m.Config = from.Config
+	for _, u := range unitAttributes {
+		*u.of(m) = *u.of(&from)
+	}
 }
 
 // mapOf reads a map of known strings.
@@ -78,25 +88,15 @@ func (m *topicModel) take(ctx context.Context, info topicInfo, config map[string
 	m.Partitions = types.Int64Value(info.partitions)
 	m.ReplicationFactor = types.Int64Value(info.replicationFactor)
 	m.Reassignment = types.StringValue(reassignmentOf(info, config))
-	if imported || !m.Retention.IsNull() {
-		m.takeRetention(overrides)
-		delete(overrides, retentionKey)
+	for _, u := range unitAttributes {
+		if imported && u.imported || !u.of(m).IsNull() {
+			u.take(m, overrides)
+			delete(overrides, u.key)
+		}
 	}
 	var diags diag.Diagnostics
 	m.Config, diags = takeConfig(ctx, m.Config, overrides, imported)
 	return diags
-}
-
-// takeRetention keeps the way a retention is written while it means the same.
-func (m *topicModel) takeRetention(overrides map[string]string) {
-	ms, err := strconv.ParseInt(overrides[retentionKey], 10, 64)
-	if err != nil {
-		m.Retention = types.StringNull()
-		return
-	}
-	if written, err := parseRetention(m.Retention.ValueString()); err != nil || written != ms {
-		m.Retention = types.StringValue(formatRetention(ms))
-	}
 }
 
 // takeConfig reads the owned keys out of the overrides. A key whose override is

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // ValidateConfig holds the file against Kafka's published rules, without the brokers.
@@ -29,14 +27,11 @@ func (m topicModel) check() diag.Diagnostics {
 	if name := m.Name.ValueString(); name == "." || name == ".." {
 		diags.AddAttributeError(path.Root("name"), "Invalid topic name", `A topic cannot be called "." or "..".`)
 	}
-	if !m.Retention.IsNull() && !m.Retention.IsUnknown() {
-		if _, err := parseRetention(m.Retention.ValueString()); err != nil {
-			diags.AddAttributeError(path.Root("retention"), "Invalid retention", sentence(err))
-		}
-		if _, both := m.Config.Elements()[retentionKey]; both {
-			diags.AddAttributeError(path.Root("config").AtMapKey(retentionKey), "Retention given twice",
-				`The attribute retention and "retention.ms" in config are the same setting: keep one of them.`)
-		}
+	for _, u := range unitAttributes {
+		diags.Append(u.check(m)...)
+	}
+	if !m.Placement.IsNull() && m.ReplicationFactor.IsNull() {
+		diags.AddAttributeError(path.Root("placement"), "Placement without a number of replicas", "A placement needs replication_factor: say how many replicas stand there.")
 	}
 	if minimum, err := strconv.ParseInt(owned["min.insync.replicas"], 10, 64); err == nil && m.replicas() > 0 && minimum > int64(m.replicas()) {
 		diags.AddAttributeError(path.Root("config").AtMapKey("min.insync.replicas"), "More in-sync replicas than replicas", fmt.Sprintf(
@@ -159,14 +154,23 @@ func (r *topicResource) planExisting(ctx context.Context, plan topicModel, info 
 			"Topic %q is on the cluster, empty and exactly as declared, as an interrupted apply leaves it. The apply takes it over.", name))
 		return
 	}
+	if plan.AdoptExisting.ValueBool() {
+		r.planAdoption(ctx, plan, info, config, records, diags)
+		return
+	}
 	diags.AddAttributeError(path.Root("name"), "Topic exists already", fmt.Sprintf(
-		"Topic %q is on the cluster and not in this state. Bring it in with `import { to = <its address>, id = %q }`; "+
+		"Topic %q is on the cluster and not in this state. Set adopt_existing = true, or bring it in with `import { to = <its address>, id = %q }`; "+
 			"if it moved within the configuration, write a moved block; to start anew, delete it first. A topic is never replaced.", name, name))
 }
 
 // settled reports whether all settings are known.
 func (m topicModel) settled() bool {
-	if m.Config.IsUnknown() || m.Retention.IsUnknown() {
+	for _, u := range unitAttributes {
+		if u.of(&m).IsUnknown() {
+			return false
+		}
+	}
+	if m.Config.IsUnknown() || !m.placementKnown() {
 		return false
 	}
 	return len(mapOf(m.Config)) == len(m.Config.Elements())
@@ -205,8 +209,8 @@ func (r *topicResource) tryUpdate(ctx context.Context, plan, state topicModel, d
 		return
 	}
 	summary := fmt.Sprintf("Plan topic %q", plan.Name.ValueString())
-	if !plan.Partitions.Equal(state.Partitions) {
-		r.dryRun(diags, summary, r.tryGrow(ctx, plan))
+	if from := state.Partitions.ValueInt64(); plan.Partitions.ValueInt64() != from {
+		r.dryRun(diags, summary, r.grow(ctx, plan, from, state.ReplicationFactor.ValueInt64(), true))
 	}
 	if changes := plan.changes(state); len(changes) > 0 && !diags.HasError() {
 		client, err := r.inst.connect(ctx)
@@ -230,22 +234,9 @@ func (r *topicResource) dryRun(diags *diag.Diagnostics, summary string, err erro
 }
 
 func (r *topicResource) tryCreate(ctx context.Context, plan topicModel) error {
-	_, err := r.inst.batches.tryCreate.do(ctx, plan.creation())
+	creation, err := r.creation(ctx, plan)
+	if err == nil {
+		_, err = r.inst.batches.tryCreate.do(ctx, creation)
+	}
 	return err
-}
-
-func (r *topicResource) tryGrow(ctx context.Context, plan topicModel) error {
-	client, err := r.inst.connect(ctx)
-	if err != nil {
-		return err
-	}
-	name := plan.Name.ValueString()
-	answers, err := client.ValidateUpdatePartitions(ctx, int(plan.Partitions.ValueInt64()), name)
-	if err != nil {
-		return needs(err, "ALTER", topicType, name)
-	}
-	if errors.Is(answers[name].Err, kerr.UnknownTopicOrPartition) {
-		return nil // it vanished since the refresh; the apply will say so
-	}
-	return needs(withMessage(answers[name].Err, answers[name].ErrMessage), "ALTER", topicType, name)
 }

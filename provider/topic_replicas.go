@@ -2,20 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-
-	"headwater.internal/platform/internal/cluster"
 )
 
 // What the computed attribute reassignment says of a topic.
@@ -39,35 +32,15 @@ func reassignmentOf(info topicInfo, config map[string]configValue) string {
 	return reassignmentNone
 }
 
-// snapshots keeps one look at the cluster for all topics of a plan.
-type snapshots struct {
-	mu   sync.Mutex
-	seen *cluster.Snapshot
+// moves reports whether a plan asks for replicas that the state does not have.
+func (m topicModel) moves(state topicModel) bool {
+	return !m.ReplicationFactor.Equal(state.ReplicationFactor) || !m.Placement.IsNull() && !m.Placement.Equal(state.Placement)
 }
 
-func (i *instance) snapshot(ctx context.Context) (cluster.Snapshot, error) {
-	i.snapshots.mu.Lock()
-	defer i.snapshots.mu.Unlock()
-	if i.snapshots.seen != nil {
-		return *i.snapshots.seen, nil
-	}
-	client, err := i.connect(ctx)
-	if err != nil {
-		return cluster.Snapshot{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, i.requestTimeout)
-	defer cancel()
-	s, err := cluster.Read(ctx, client.raw)
-	if err == nil {
-		i.snapshots.seen = &s
-	}
-	return s, err
-}
-
-// planReplicas says what a change of the replication factor will move, and
+// planReplicas says what a change of the replication factor or the placement will move, and
 // refuses one that has no brokers to go to.
 func (r *topicResource) planReplicas(ctx context.Context, plan, state topicModel, diags *diag.Diagnostics) {
-	if plan.ReplicationFactor.IsUnknown() || plan.ReplicationFactor.Equal(state.ReplicationFactor) || diags.HasError() {
+	if plan.ReplicationFactor.IsUnknown() || !plan.moves(state) || !plan.placementKnown() || diags.HasError() {
 		return
 	}
 	if r.inst.kafkaUnknown {
@@ -80,10 +53,14 @@ func (r *topicResource) planReplicas(ctx context.Context, plan, state topicModel
 		r.dryRun(diags, fmt.Sprintf("Plan the replicas of topic %q", name), err)
 		return
 	}
-	moves, err := snapshot.Replicate(name, factor)
+	at := path.Root("replication_factor")
+	if !plan.Placement.IsNull() {
+		at = path.Root("placement")
+	}
+	moves, err := snapshot.Place(name, factor, plan.allow())
 	if err != nil {
-		diags.AddAttributeError(path.Root("replication_factor"), "Replicas cannot be placed", sentence(err)+
-			" Lower replication_factor, or add or start brokers.")
+		diags.AddAttributeError(at, "Replicas cannot be placed", sentence(err)+
+			" Lower replication_factor, widen placement, or add or start brokers.")
 		return
 	}
 	if minimum := snapshot.MinISR(name); factor < minimum && mapOf(plan.Config)["min.insync.replicas"] == "" {
@@ -93,37 +70,8 @@ func (r *topicResource) planReplicas(ctx context.Context, plan, state topicModel
 		return
 	}
 	if len(moves.Moves) > 0 {
-		diags.AddAttributeWarning(path.Root("replication_factor"), fmt.Sprintf("Replicas of topic %q change", name), r.describeMoves(moves))
+		diags.AddAttributeWarning(at, fmt.Sprintf("Replicas of topic %q change", name), r.inst.describeMoves(fmt.Sprintf("%s of %s", plural(len(moves.Moves), "partition"), name), moves))
 	}
-}
-
-func (r *topicResource) describeMoves(moves cluster.Plan) string {
-	var b strings.Builder
-	added, removed := 0, 0
-	for _, m := range moves.Moves {
-		added, removed = added+len(m.Added()), removed+len(m.Removed())
-	}
-	fmt.Fprintf(&b, "%s of %s: %s added, %s removed.", plural(len(moves.Moves), "partition"), moves.Moves[0].Topic, plural(added, "replica"), plural(removed, "replica"))
-	received := moves.Received()
-	for _, id := range slices.Sorted(maps.Keys(received)) {
-		fmt.Fprintf(&b, "\n  broker %d gets %s, %s", id, plural(received[id].Replicas, "replica"), formatBytes(received[id].Bytes))
-	}
-	if rate := r.inst.reassignmentThrottle; moves.Bytes() > 0 && rate > 0 {
-		most := int64(0)
-		for _, share := range received {
-			most = max(most, share.Bytes)
-		}
-		fmt.Fprintf(&b, "\nAt %s/s for each broker (reassignment_throttle) that takes about %s.", formatBytes(rate), max(time.Second, time.Duration(most/rate)*time.Second))
-	}
-	b.WriteString("\nNo old replica goes before the new ones are in sync. An apply that is interrupted goes on in the cluster; the next one takes it up.")
-	return b.String()
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // planReassignment keeps the attribute consistent: limits that were left are a
@@ -137,73 +85,4 @@ func planReassignment(ctx context.Context, state topicModel, resp *resource.Modi
 		planned = types.StringUnknown()
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("reassignment"), planned)...)
-}
-
-// replicator changes replication factors. All topics that want one while it works
-// are moved together: limits and their removal are the cluster's, not a topic's.
-type replicator struct {
-	inst *instance
-
-	mu     sync.Mutex
-	wanted map[string]int   // of the run that takes topics on; nil when there is none
-	failed map[string]error // topics that could not be planned
-	done   chan struct{}    // closed when that run has ended
-	err    error            // of the run
-}
-
-// change gives the topic factor replicas and returns when it has them.
-func (r *replicator) change(ctx context.Context, topic string, factor int) error {
-	r.mu.Lock()
-	if r.wanted == nil {
-		r.wanted, r.failed, r.done, r.err = map[string]int{}, map[string]error{}, make(chan struct{}), nil
-		go r.run(ctx, r.failed, r.done)
-	}
-	r.wanted[topic] = factor
-	failed, done := r.failed, r.done
-	r.mu.Unlock()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return fmt.Errorf("wait for replicas to move: %w; they go on, and the next apply takes them up", context.Cause(ctx))
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return errors.Join(r.err, failed[topic])
-}
-
-func (r *replicator) run(ctx context.Context, failed map[string]error, done chan struct{}) {
-	defer close(done)
-	err := r.move(ctx, failed)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.err, r.wanted = err, nil
-}
-
-func (r *replicator) move(ctx context.Context, failed map[string]error) error {
-	client, err := r.inst.connect(ctx)
-	if err != nil {
-		return err
-	}
-	return cluster.NewReassigner(client.raw, cluster.Options{BytesPerSecond: r.inst.reassignmentThrottle}).Run(ctx, func(s cluster.Snapshot) (cluster.Plan, error) {
-		return r.plan(s, failed), nil
-	})
-}
-
-// plan is what is left to move. With nothing left the run takes on no more topics.
-func (r *replicator) plan(s cluster.Snapshot, failed map[string]error) cluster.Plan {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var all cluster.Plan
-	for topic, factor := range r.wanted {
-		one, err := s.Replicate(topic, factor)
-		if err != nil {
-			failed[topic] = err
-			continue
-		}
-		all.Moves = append(all.Moves, one.Moves...)
-	}
-	if len(all.Moves) == 0 {
-		r.wanted = nil
-	}
-	return all
 }

@@ -37,7 +37,13 @@ type topicModel struct {
 	Name               types.String `tfsdk:"name"`
 	Partitions         types.Int64  `tfsdk:"partitions"`
 	ReplicationFactor  types.Int64  `tfsdk:"replication_factor"`
+	Placement          types.Object `tfsdk:"placement"`
+	AdoptExisting      types.Bool   `tfsdk:"adopt_existing"`
 	Retention          types.String `tfsdk:"retention"`
+	RetentionSize      types.String `tfsdk:"retention_size"`
+	SegmentAge         types.String `tfsdk:"segment_age"`
+	SegmentSize        types.String `tfsdk:"segment_size"`
+	MaxMessageSize     types.String `tfsdk:"max_message_size"`
 	Config             types.Map    `tfsdk:"config"`
 	DeletionProtection types.Bool   `tfsdk:"deletion_protection"`
 	ForceDestroy       types.Bool   `tfsdk:"force_destroy"`
@@ -67,7 +73,7 @@ func (r *topicResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 			"The plan is checked before anything is written: setting names and values against Apache Kafka 4.3, then by the brokers themselves " +
 			"(`validate_only`) where they can be reached. A rename and a lower number of partitions are refused, never answered with a replacement, " +
 			"and a topic that holds records is not destroyed while `deletion_protection` is on in the state.\n\n" +
-			"Only the settings in `config` and `retention` are owned: others on the topic are neither shown nor changed, " +
+			"Only the settings in `config` and those written in units, such as `retention`, are owned: others on the topic are neither shown nor changed, " +
 			"and the throttles of a running reassignment are left alone.",
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{
@@ -91,8 +97,32 @@ func (r *topicResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 				Validators:    []validator.Int64{int64validator.Between(1, 32767)},
 				PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
+			"placement": placementSchema(),
+			"adopt_existing": schema.BoolAttribute{
+				MarkdownDescription: "Take a topic of this name over when the cluster has one that no state owns, instead of refusing. The plan says what becomes of it: the settings declared are written, " +
+					"others stay, and it grows to `partitions`. It must have the declared `replication_factor`, stand in the declared `placement` and have no more partitions. It counts when the topic is created only.",
+				Optional: true,
+				Computed: true,
+				Default:  booldefault.StaticBool(false),
+			},
 			"retention": schema.StringAttribute{
 				MarkdownDescription: "How long records are kept, such as `30d`, `12h` or `unlimited`. It stands for `retention.ms` in `config`, where it must not be then.",
+				Optional:            true,
+			},
+			"retention_size": schema.StringAttribute{
+				MarkdownDescription: "How much of each partition is kept, such as `1.5GiB` or `unlimited`; `retention.bytes`.",
+				Optional:            true,
+			},
+			"segment_age": schema.StringAttribute{
+				MarkdownDescription: "How old a segment gets before the next one is begun, such as `7d`; `segment.ms`.",
+				Optional:            true,
+			},
+			"segment_size": schema.StringAttribute{
+				MarkdownDescription: "How large a segment gets before the next one is begun, such as `512MiB`; `segment.bytes`.",
+				Optional:            true,
+			},
+			"max_message_size": schema.StringAttribute{
+				MarkdownDescription: "How large a batch of records may be, such as `4MiB`; `max.message.bytes`.",
 				Optional:            true,
 			},
 			"config": schema.MapAttribute{
@@ -101,15 +131,16 @@ func (r *topicResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 				Optional:            true,
 			},
 			"deletion_protection": schema.BoolAttribute{
-				MarkdownDescription: "Refuse to destroy the topic while it holds records." + protectionText,
+				MarkdownDescription: "Refuse to destroy the topic while it holds records or a consumer group is active on it." + protectionText,
 				Optional:            true,
 				Computed:            true,
 			},
 			"force_destroy": schema.BoolAttribute{
-				MarkdownDescription: "Destroy the topic although it holds records and is protected. For throwaway environments. What counts is the value in the state.",
-				Optional:            true,
-				Computed:            true,
-				Default:             booldefault.StaticBool(false),
+				MarkdownDescription: "Destroy the topic although it holds records and is protected. For throwaway environments. It lifts nothing while consumer groups are active. " +
+					"What counts is the value in the state.",
+				Optional: true,
+				Computed: true,
+				Default:  booldefault.StaticBool(false),
 			},
 			"topic_id": schema.StringAttribute{
 				MarkdownDescription: "Kafka's own id of the topic, a UUID. A topic that was deleted and made again outside Terraform has another one, which a plan reports.",
@@ -185,6 +216,10 @@ func (r *topicResource) Read(ctx context.Context, req resource.ReadRequest, resp
 				"committed for it mean nothing in this one. The next apply takes the new topic over.", is, was))
 	}
 	resp.Diagnostics.Append(state.take(ctx, info, config)...)
+	if err := r.takePlacement(ctx, &state, info); err != nil {
+		r.inst.failPlan(&resp.Diagnostics, fmt.Sprintf("Read the placement of topic %q", name), err)
+		return
+	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 }
 
@@ -201,7 +236,7 @@ func (r *topicResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	topicIdentity.set(ctx, resp.Identity, &resp.Diagnostics, name)
 	defer r.inst.collector.forgetTopic(name)
 	if grown := plan.Partitions.ValueInt64(); grown != state.Partitions.ValueInt64() {
-		if err := r.grow(ctx, name, int(grown)); err != nil {
+		if err := r.grow(ctx, plan, state.Partitions.ValueInt64(), state.ReplicationFactor.ValueInt64(), false); err != nil {
 			r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Grow topic %q to %d partitions", name, grown), err)
 			return
 		}
@@ -219,7 +254,7 @@ func (r *topicResource) Update(ctx context.Context, req resource.UpdateRequest, 
 			r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Change the settings of topic %q", name), err)
 			return
 		}
-		state.Config, state.Retention = plan.Config, plan.Retention
+		state.keepSettings(plan)
 		resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
 	}
 	if fewer && !r.move(ctx, plan, &state, resp) {
@@ -233,15 +268,15 @@ func (r *topicResource) Update(ctx context.Context, req resource.UpdateRequest, 
 // interrupted apply left. It says false when that failed.
 func (r *topicResource) move(ctx context.Context, plan topicModel, state *topicModel, resp *resource.UpdateResponse) bool {
 	factor := plan.ReplicationFactor.ValueInt64()
-	if factor == state.ReplicationFactor.ValueInt64() && state.Reassignment.ValueString() != reassignmentLimits {
+	if !plan.moves(*state) && state.Reassignment.ValueString() != reassignmentLimits {
 		return true
 	}
 	name := plan.Name.ValueString()
-	if err := r.inst.replicas.change(ctx, name, int(factor)); err != nil {
+	if err := r.inst.moves.reach(ctx, "topic "+name, replicasOf(name, int(factor), plan.allow())); err != nil {
 		r.inst.fail(&resp.Diagnostics, fmt.Sprintf("Give topic %q %d replicas", name, factor), err)
 		return false
 	}
-	state.ReplicationFactor = plan.ReplicationFactor
+	state.ReplicationFactor, state.Placement = plan.ReplicationFactor, plan.Placement
 	resp.Diagnostics.Append(resp.State.Set(ctx, *state)...)
 	return true
 }
@@ -277,6 +312,7 @@ func (r *topicResource) ImportState(ctx context.Context, req resource.ImportStat
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), name)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("deletion_protection"), true)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("force_destroy"), false)...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("adopt_existing"), false)...)
 }
 
 // refuseImportUnknown stops an import that cannot look at the cluster.

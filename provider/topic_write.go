@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -23,7 +21,14 @@ const leaderLook = 10 * time.Millisecond
 // create makes the topic and waits until the brokers show it with leaders, so
 // that the next plan does not meet one that has not heard of it.
 func (r *topicResource) create(ctx context.Context, plan topicModel) (topicInfo, error) {
-	info, err := r.inst.batches.create.do(ctx, plan.creation())
+	creation, err := r.creation(ctx, plan)
+	if err != nil {
+		return topicInfo{}, err
+	}
+	info, err := r.inst.batches.create.do(ctx, creation)
+	if errors.Is(err, kerr.TopicAlreadyExists) && plan.AdoptExisting.ValueBool() {
+		return r.takeOver(ctx, plan)
+	}
 	if errors.Is(err, kerr.TopicAlreadyExists) {
 		if info, err := r.adopt(ctx, plan); err == nil && info.id != (kadm.TopicID{}) {
 			return info, nil
@@ -83,18 +88,6 @@ func (r *topicResource) awaitLeaders(ctx context.Context, name string, info topi
 	return info
 }
 
-func (r *topicResource) grow(ctx context.Context, name string, partitions int) error {
-	client, err := r.inst.connect(ctx)
-	if err != nil {
-		return err
-	}
-	answers, err := client.UpdatePartitions(ctx, partitions, name)
-	if err != nil {
-		return needs(err, "ALTER", topicType, name)
-	}
-	return needs(withMessage(answers[name].Err, answers[name].ErrMessage), "ALTER", topicType, name)
-}
-
 func (r *topicResource) alter(ctx context.Context, name string, changes []kadm.AlterConfig) error {
 	client, err := r.inst.connect(ctx)
 	if err != nil {
@@ -116,26 +109,6 @@ func alterError(answers kadm.AlterConfigsResponses, err error) error {
 		}
 	}
 	return err
-}
-
-// refuseLoss refuses to destroy a topic that is protected and holds records. What
-// cannot be counted is taken for records.
-func (r *topicResource) refuseLoss(ctx context.Context, state topicModel, diags *diag.Diagnostics) {
-	if !state.DeletionProtection.ValueBool() || state.ForceDestroy.ValueBool() {
-		return
-	}
-	name := state.Name.ValueString()
-	records, exists, err := r.inst.collector.records.get(ctx, name)
-	switch {
-	case errors.Is(err, kerr.UnknownTopicOrPartition) || err == nil && !exists:
-		return
-	case err != nil:
-		r.inst.failPlan(diags, fmt.Sprintf("Count the records of protected topic %q", name), err)
-	case records > 0:
-		diags.AddError(fmt.Sprintf("Topic %q is protected and holds records", name), fmt.Sprintf(
-			"Destroying it would lose about %d records. If that is meant, set deletion_protection = false on it (for an event of the catalogue: "+
-				"retired = true) and apply that first; the protection that counts is the one in the state. Then destroy it in the next apply.", records))
-	}
 }
 
 // withMessage adds what the broker says to its error code.

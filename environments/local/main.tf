@@ -45,7 +45,8 @@ locals {
 resource "headwater_broker" "this" {
   for_each = toset(["0", "1", "2", "3", "4", "5"])
 
-  node_id = tonumber(each.key)
+  node_id    = tonumber(each.key)
+  on_destroy = "abandon" # the brokers end with the platform, not with this entry
 }
 
 module "catalogue" {
