@@ -47,6 +47,7 @@ type commands struct {
 	Tail        tailCommand        `cmd:"" group:"events" help:"Print the records of a topic, decoded."`
 	DeadLetters deadLettersCommand `cmd:"" group:"events" help:"List, show and send again what could not be processed."`
 	Review      reviewCommand      `cmd:"" group:"changes" help:"Say what a change does to events, or what a plan would do, and what must be mended."`
+	Capacity    capacityCommand    `cmd:"" group:"changes" help:"Compute what a load needs and costs: partitions, brokers, disks, tasks, dollars."`
 	Apply       applyCommand       `cmd:"" group:"changes" help:"Bring dev, staging or prod to what its files say."`
 	Conflicts   conflictsCommand   `cmd:"" group:"changes" help:"Count the schema conflicts that reviews caught."`
 	Codeowners  codeownersCommand  `cmd:"" group:"changes" help:"Write .github/CODEOWNERS from the catalogue."`
