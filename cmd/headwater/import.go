@@ -56,6 +56,8 @@ docs/import.md has every key; docs/mappings has mappings of real files.
 
 Repeating an import is safe: the same lines make the same event ids, and refine drops what it has seen within 24 hours of receipt; the table counts it as duplicate. An id is the field that the mapping names, else a hash of the mapping's source, the line's number and its bytes; the file's name plays no part.
 
+Sessions of old events are final 10 seconds after the last of them came (the settle time); those of new ones when 30 minutes of silence (the gap) and 1 minute (the grace) have passed as well. Until 24 hours after, an event that belongs to a final session opens it again.
+
 What is not acknowledged (503, a verdict "retry", a broken connection) is sent again under the same ids, with growing pauses.
 
 Exit code: 0 when every event was delivered and counted; lines that were refused are in the table with their numbers and reasons (--strict makes them exit 1). 1 when the mapping has mistakes or is for another file, the collector takes no events of the mapping's type, events are undelivered, refine did not count them in time, or the file could not be read to its end.`
