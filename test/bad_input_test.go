@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +88,25 @@ func (p *platform) post(path, contentType, key, body string) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
+// metrics is what a server says of itself.
+func (p *platform) metrics(server string) string {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, server+"/metrics", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		p.t.Fatalf("%s/metrics: %s %v", server, resp.Status, err)
+	}
+	return string(text)
+}
+
 func goodEventsOfABadBatch(t *testing.T, p *platform) {
 	status, answer := p.post("/v1/events", "application/cloudevents-batch+json", p.credentials("local").WriteKey, `[
 	  {"specversion":"1.0","id":"b1","source":"/t","type":"browsing.page_viewed","subject":"bad-batch","data":{"url":"https://example.com/"}},
@@ -105,6 +126,9 @@ func wrongWriteKey(t *testing.T, p *platform) {
 	if status != http.StatusUnauthorized || strings.Contains(answer, "nonsense") {
 		t.Errorf("answer %d: %s, expected 401 without a detail", status, answer)
 	}
+	if got := p.metrics(p.status().CollectorURL); !strings.Contains(got, "headwater_collect_unauthorized_total 1\n") {
+		t.Error("the refused request is not counted")
+	}
 }
 
 func poisonRecord(t *testing.T, p *platform) {
@@ -118,11 +142,26 @@ func poisonRecord(t *testing.T, p *platform) {
 	waitFor(t, time.Minute, "the event after the poison", func() bool { return len(p.sessions("after-poison")) == 1 })
 }
 
+// eventFromTheFuture: a session that is open beside it stays open, since no event
+// moves the clock.
 func eventFromTheFuture(t *testing.T, p *platform) {
+	p.run("send", "browsing.page_viewed", "--customer", "present", "--data", `{"url":"https://example.com/"}`)
+	waitFor(t, time.Minute, "the session beside", func() bool { return len(p.sessions("present")) == 1 })
+	beside := p.sessions("present")[0]
 	p.run("send", "browsing.page_viewed", "--customer", "future", "--time", "2099-01-01T00:00:00Z", "--data", `{"url":"https://example.com/"}`)
 	waitFor(t, time.Minute, "the session of the future", func() bool { return len(p.sessions("future")) == 1 })
 	if s := p.sessions("future")[0]; s.Start.After(time.Now().Add(6 * time.Minute)) {
 		t.Errorf("the session starts at %s: the time was not clamped", s.Start)
+	}
+	kept := func(r record) bool {
+		return r.Headers["ce_subject"] == "future" && r.Headers["ce_originaltime"] == "2099-01-01T00:00:00Z"
+	}
+	if !slices.ContainsFunc(p.tail("processed.customer-events"), kept) {
+		t.Error("the time as sent is not kept")
+	}
+	time.Sleep(settleTime + 2*time.Second)
+	if now := p.sessions("present"); len(now) != 1 || now[0] != beside || beside.State != "OPEN" {
+		t.Errorf("the session of another customer was %+v and is %+v", beside, now)
 	}
 }
 
@@ -131,7 +170,13 @@ func anotherTeamsTopic(t *testing.T, p *platform) {
 	if err == nil || !strings.Contains(err.Error(), "AUTHORIZATION") {
 		t.Errorf("producing to another team's topic: %v, expected a refusal", err)
 	}
+	if os.Getenv("HEADWATER_TEST_KAFKA") != "apache" && !strings.Contains(p.metrics(p.status().SupervisorURL), `headwater_authorization_denied_total{api="Metadata",principal="User:care"} `) {
+		t.Error("the refusal is not counted")
+	}
 }
+
+// settleTime is how long a session must be quiet before it can be final.
+const settleTime = 10 * time.Second
 
 // visit sends one page view of a customer at a time of day.
 func (p *platform) visit(customer, at string) {

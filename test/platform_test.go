@@ -130,6 +130,7 @@ type status struct {
 	BootstrapServers string `json:"bootstrap_servers"`
 	RegistryURL      string `json:"registry_url"`
 	CollectorURL     string `json:"collector_url"`
+	SupervisorURL    string `json:"supervisor_url"`
 	PID              int    `json:"pid"`
 	Topics           []struct {
 		Name    string `json:"name"`
@@ -170,11 +171,11 @@ type record struct {
 	Value     jsontext.Value    `json:"value"`
 }
 
-// tail reads a topic from its start until nothing new comes.
+// tail reads what a topic holds now.
 func (p *platform) tail(topic string) []record {
 	p.t.Helper()
 	var records []record
-	for line := range strings.Lines(p.run("tail", topic, "--from-start", "--json", "--timeout", "2s")) {
+	for line := range strings.Lines(p.run("tail", topic, "--to-end", "--json")) {
 		var r record
 		if err := json.Unmarshal([]byte(line), &r); err != nil {
 			p.t.Fatalf("tail %s: %v in %s", topic, err, line)
