@@ -11,6 +11,8 @@ PLUGIN       := $(PLUGIN_DIR)/terraform-provider-headwater_v$(VERSION)
 GO_BUILD     := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
 # The race detector needs a C compiler; where there is none the tests run without it.
 RACE         := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
+# What go build -v prints, as a line each hundred packages; the rest as it is.
+PACKAGES     := awk '/^[A-Za-z0-9._~\/-]+$$/ {if (++n % 100 == 0) {printf "  build        %d packages compiled\n", n; fflush()} next} {print; fflush()}'
 LINT_VERSION := v2.15.0
 LINT         := build/tools/golangci-lint-$(LINT_VERSION)
 ACTIONLINT_VERSION := v1.7.12
@@ -93,9 +95,9 @@ check: fmt-check lint workflows generate-check test chaos ## everything CI runs,
 build: ## the programs into build/, the provider into build/mirror
 	@mkdir -p build/bin $(PLUGIN_DIR)
 	@if [ ! -x $(HEADWATER) ]; then echo "  build        the programs and the provider (one to three minutes, the first time)"; fi
-	@$(GO_BUILD) -o build/bin/ ./cmd/headwater $(PROCESSORS)
+	@$(GO_BUILD) -v -o build/bin/ ./cmd/headwater $(PROCESSORS) 2>&1 | $(PACKAGES)
 	@ln -sf bin/headwater $(HEADWATER)
-	@$(GO_BUILD) -o $(PLUGIN) ./provider
+	@$(GO_BUILD) -v -o $(PLUGIN) ./provider 2>&1 | $(PACKAGES)
 
 lint: $(LINT) ## golangci-lint; the rules it cannot hold are tests in internal/lint
 	$(LINT) run --allow-parallel-runners ./...
