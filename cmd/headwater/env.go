@@ -76,10 +76,15 @@ func terraformEnvironment(root, source string, place local.Place, secrets local.
 	if err != nil {
 		return nil, err
 	}
+	login, err := place.Login(local.Admin, secrets.Admin)
+	if err != nil {
+		return nil, err
+	}
 	env := place.Environment()
 	maps.Copy(env, map[string]string{
-		kafka.EnvSASLUsername:        local.Admin,
-		kafka.EnvSASLPassword:        secrets.Admin,
+		kafka.EnvSASLMechanism:       login.Mechanism,
+		kafka.EnvSASLUsername:        login.Username,
+		kafka.EnvSASLPassword:        login.Password,
 		"HEADWATER_SUPERVISOR_URL":   place.SupervisorURL,
 		"HEADWATER_SUPERVISOR_TOKEN": secrets.SupervisorToken,
 		"TF_CLI_CONFIG_FILE":         filepath.Join(root, "build", "terraform.rc"),

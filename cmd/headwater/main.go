@@ -36,6 +36,7 @@ type commands struct {
 	Reset       resetCommand       `cmd:"" group:"platform" help:"Process again from a time: move a paused processor's offsets and clear its state."`
 	Skip        skipCommand        `cmd:"" group:"platform" help:"Take a range of offsets off a paused processor, to the dead letters."`
 	Roll        rollCommand        `cmd:"" group:"platform" help:"Restart Kafka's nodes one at a time, each when the cluster can spare it."`
+	Rotate      rotateCommand      `cmd:"" group:"platform" help:"Turn all passwords and certificates, while everything goes on."`
 	Plan        planCommand        `cmd:"" group:"platform" help:"Show what up would change, changing nothing."`
 	Terraform   terraformCommand   `cmd:"" group:"platform" passthrough:"" help:"Run the terraform that this repository asks for."`
 	Env         envCommand         `cmd:"" group:"platform" help:"Print the variables that terraform needs to apply environments/local."`

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 
-	"headwater.internal/platform/internal/kafka"
 	"headwater.internal/platform/internal/local"
 )
 
@@ -79,11 +78,8 @@ func (f operateFlags) program(ctx context.Context) (string, map[string]string, e
 		return "", nil, fmt.Errorf("%s runs: run headwater pause %s first", f.Processor, f.Processor)
 	}
 	env := place.Environment()
-	maps.Copy(env, map[string]string{
-		kafka.EnvSASLUsername: local.Admin,
-		kafka.EnvSASLPassword: secrets.Admin,
-		"HEADWATER_STATE_DIR": place.Path("state", f.Processor),
-	})
+	maps.Copy(env, place.LoginEnvironment(local.Admin, secrets.Admin))
+	env["HEADWATER_STATE_DIR"] = place.Path("state", f.Processor)
 	return status.Program, env, nil
 }
 

@@ -28,8 +28,8 @@ func pausable(t *testing.T, script string) string {
 	}
 	s, err := supervisor.New(supervisor.Config{
 		Dir: dir, LogDir: filepath.Join(dir, "logs"), StateDir: filepath.Join(dir, "state"),
-		Password: func(string) (string, error) { return "", nil },
-		Secret:   func(string) (string, error) { return "", nil },
+		Login:  func(string) (map[string]string, error) { return nil, nil },
+		Secret: func(string) (string, error) { return "", nil },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"headwater.internal/platform/internal/cluster"
+	"headwater.internal/platform/internal/local"
 )
 
 type rollCommand struct {
@@ -42,6 +43,11 @@ func (c *rollCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.restart(ctx, place, secrets)
+}
+
+// restart restarts the nodes, or says what would stand in the way.
+func (c *rollCommand) restart(ctx context.Context, place local.Place, secrets local.Secrets) error {
 	client, err := place.AdminConfig(secrets).Client()
 	if err != nil {
 		return err

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Certificates live for long: they protect a loopback interface and are made
-// anew at every start, except the authority, which clients keep.
+// Certificates live for long: they protect a loopback interface. Those of nodes are
+// made anew at every start, [Renew] makes them in between, and the authority's too.
 const (
 	authorityLife = 10 * 365 * 24 * time.Hour
 	nodeLife      = 365 * 24 * time.Hour
@@ -34,12 +34,12 @@ const organization = "headwater-node"
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
-	pem         []byte
+	trusted     []*x509.Certificate // its own and, while one takes the place of another, the other's
 }
 
 // openAuthority reads the authority kept in dir, making one the first time.
 func openAuthority(dir string) (authority, error) {
-	certPath, keyPath := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca.key")
+	certPath, keyPath := filepath.Join(dir, caName), filepath.Join(dir, caKeyName)
 	certPEM, err := os.ReadFile(certPath)
 	if errors.Is(err, fs.ErrNotExist) {
 		return newAuthority(certPath, keyPath)
@@ -55,15 +55,12 @@ func openAuthority(dir string) (authority, error) {
 	return a, nil
 }
 
+// parseAuthority finds the key's certificate among those that are trusted, of which
+// there are two while one authority takes the place of another.
 func parseAuthority(certPEM, keyPEM []byte) (authority, error) {
-	certBlock, _ := pem.Decode(certPEM)
 	keyBlock, _ := pem.Decode(keyPEM)
-	if certBlock == nil || keyBlock == nil {
-		return authority{}, errors.New("not PEM")
-	}
-	certificate, err := x509.ParseCertificate(certBlock.Bytes)
-	if err != nil {
-		return authority{}, err
+	if keyBlock == nil {
+		return authority{}, errors.New("the key is not PEM")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(keyBlock.Bytes)
 	if err != nil {
@@ -73,20 +70,31 @@ func parseAuthority(certPEM, keyPEM []byte) (authority, error) {
 	if !ok {
 		return authority{}, fmt.Errorf("the key is a %T, want ECDSA", parsed)
 	}
-	return authority{certificate, key, certPEM}, nil
+	a := authority{key: key}
+	for rest := certPEM; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return authority{}, err
+		}
+		a.trusted = append(a.trusted, certificate)
+		if key.PublicKey.Equal(certificate.PublicKey) {
+			a.certificate = certificate
+		}
+	}
+	if a.certificate == nil {
+		return authority{}, errors.New("no certificate is that of the key")
+	}
+	return a, nil
 }
 
 func newAuthority(certPath, keyPath string) (authority, error) {
-	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "Headwater local authority"},
-		NotAfter:              time.Now().Add(authorityLife),
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageCertSign,
-	}
-	certPEM, keyPEM, err := issue(template, authority{})
+	certPEM, keyPEM, err := issueAuthority()
 	if err != nil {
-		return authority{}, fmt.Errorf("make the certificate authority: %w", err)
+		return authority{}, err
 	}
 	if err := os.MkdirAll(filepath.Dir(certPath), 0o700); err != nil {
 		return authority{}, err
@@ -99,6 +107,20 @@ func newAuthority(certPath, keyPath string) (authority, error) {
 		return authority{}, err
 	}
 	return parseAuthority(certPEM, keyPEM)
+}
+
+func issueAuthority() (certPEM, keyPEM []byte, err error) {
+	certPEM, keyPEM, err = issue(&x509.Certificate{
+		Subject:               pkix.Name{CommonName: "Headwater local authority"},
+		NotAfter:              time.Now().Add(authorityLife),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
+	}, authority{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("make the certificate authority: %w", err)
+	}
+	return certPEM, keyPEM, nil
 }
 
 // issueNode writes to path the key and the certificate of one node, as Kafka's
@@ -116,7 +138,33 @@ func (a authority) issueNode(name, path string) error {
 	if err != nil {
 		return fmt.Errorf("make the certificate of %s: %w", name, err)
 	}
-	return os.WriteFile(path, append(keyPEM, certPEM...), 0o600)
+	return replaceFile(path, append(keyPEM, certPEM...))
+}
+
+// readCertificate reads the certificate of a node's file.
+func readCertificate(path string) (*x509.Certificate, error) {
+	rest, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return nil, fmt.Errorf("read the certificate in %s: there is none", path)
+		}
+		if block.Type == "CERTIFICATE" {
+			return x509.ParseCertificate(block.Bytes)
+		}
+	}
+}
+
+// replaceFile replaces a file whole: a node that starts at that moment reads the old
+// one or the new one.
+func replaceFile(path string, text []byte) error {
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // issue signs the template with by, or with its own key when by is empty.

@@ -25,8 +25,12 @@ import (
 //go:embed log4j2.xml
 var loggingXML []byte
 
-// stopTimeout is how long one node may take to stop in order.
-const stopTimeout = 30 * time.Second
+// How long one node may take to stop in order: when all are to, and when the others
+// go on without it, which waits for nobody.
+const (
+	stopTimeout        = 30 * time.Second
+	restartStopTimeout = 3 * time.Minute
+)
 
 // Cluster is a running cluster. Its methods are safe for concurrent use, on
 // different nodes.
@@ -34,7 +38,6 @@ type Cluster struct {
 	options Options
 	layout  layout
 	classes classes
-	ca      []byte
 	guard   *guard
 
 	mu        sync.Mutex
@@ -118,7 +121,6 @@ func (c *Cluster) prepare(ctx context.Context) (fresh bool, err error) {
 	if err != nil {
 		return fresh, err
 	}
-	c.ca = ca.pem
 	for _, n := range c.layout.Nodes {
 		if err := ca.issueNode(n.name(), filepath.Join(n.dir(o.DataDir), certificateFile)); err != nil {
 			return fresh, err
@@ -225,9 +227,12 @@ func (c *Cluster) Config() kafka.Config {
 	return kafka.Config{
 		BootstrapServers: c.servers(listenerClient),
 		SASL:             kafka.SASL{Mechanism: kafka.ScramSHA512, Username: c.options.Username, Password: c.options.Password},
-		TLS:              kafka.TLS{Enabled: true, CA: string(c.ca)},
+		TLS:              kafka.TLS{Enabled: true, CA: c.caFile()},
 	}
 }
+
+// caFile holds the certificates that nodes and clients trust.
+func (c *Cluster) caFile() string { return caFile(c.options.DataDir) }
 
 // Open lists the listeners where everyone is a superuser, host:port in the order
 // of node ids. It needs Options.Open.

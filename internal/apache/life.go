@@ -60,8 +60,9 @@ func (c *Cluster) Restart(ctx context.Context, id int) error {
 	}
 	n := c.layout.Nodes[i]
 	if p := c.process(id); p.alive() {
-		if err := p.terminate(ctx, stopTimeout); err != nil {
-			return err
+		if err := p.terminate(ctx, restartStopTimeout); err != nil {
+			// It loses nothing but time, and left dead it would be missed.
+			c.options.Progress(err.Error())
 		}
 	}
 	if err := c.launch(n); err != nil {
@@ -170,7 +171,7 @@ func (c *Cluster) awaitServing(ctx context.Context, n node, want []node) error {
 	config := kafka.Config{
 		BootstrapServers: []string{n.address(listenerReplication)},
 		DialTimeout:      time.Second,
-		TLS:              kafka.TLS{CA: string(c.ca), Cert: certificate, Key: certificate},
+		TLS:              kafka.TLS{CA: c.caFile(), Cert: certificate, Key: certificate},
 	}
 	client, err := config.Client(kgo.RequestRetries(0))
 	if err != nil {

@@ -20,23 +20,24 @@ const principalRule = `RULE:^CN=node-[0-9]+,O=` + organization + `$/CN=node/,DEF
 // properties renders the server.properties of one node.
 func (l layout) properties(n node, o Options) string {
 	p := map[string]string{
-		"node.id":                              strconv.Itoa(n.ID),
-		"log.dirs":                             filepath.Join(n.dir(o.DataDir), "data"),
-		"controller.quorum.bootstrap.servers":  addresses(l.controllers(), listenerController),
-		"controller.listener.names":            listenerController,
-		"inter.broker.listener.name":           listenerReplication,
-		"listener.security.protocol.map":       protocols(),
-		"authorizer.class.name":                "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-		"allow.everyone.if.no.acl.found":       "false",
-		"super.users":                          superUsers(o),
-		"ssl.principal.mapping.rules":          principalRule,
-		"sasl.enabled.mechanisms":              "SCRAM-SHA-512",
+		"node.id":                             strconv.Itoa(n.ID),
+		"log.dirs":                            filepath.Join(n.dir(o.DataDir), "data"),
+		"controller.quorum.bootstrap.servers": addresses(l.controllers(), listenerController),
+		"controller.listener.names":           listenerController,
+		"inter.broker.listener.name":          listenerReplication,
+		"listener.security.protocol.map":      protocols(),
+		"authorizer.class.name":               "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+		"allow.everyone.if.no.acl.found":      "false",
+		"super.users":                         superUsers(o),
+		"ssl.principal.mapping.rules":         principalRule,
+		// The second is where a new password stands while the old one still counts.
+		"sasl.enabled.mechanisms":              "SCRAM-SHA-512,SCRAM-SHA-256",
 		"listener.name.client.ssl.client.auth": "none",
 		"ssl.client.auth":                      "required",
 		"ssl.keystore.type":                    "PEM",
 		"ssl.keystore.location":                filepath.Join(n.dir(o.DataDir), certificateFile),
 		"ssl.truststore.type":                  "PEM",
-		"ssl.truststore.location":              filepath.Join(o.DataDir, "tls", "ca.pem"),
+		"ssl.truststore.location":              caFile(o.DataDir),
 		"auto.create.topics.enable":            "false",
 		"group.initial.rebalance.delay.ms":     "0",
 		// A processor's session timeout, also where the brokers assign.
@@ -62,7 +63,9 @@ func (l layout) properties(n node, o Options) string {
 		"metadata.log.max.record.bytes.between.snapshots": "4194304",
 	}
 	for _, listener := range []string{listenerClient, listenerOpenSASL} {
-		p["listener.name."+strings.ToLower(listener)+".scram-sha-512.sasl.jaas.config"] = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+		for _, mechanism := range []string{"scram-sha-512", "scram-sha-256"} {
+			p["listener.name."+strings.ToLower(listener)+"."+mechanism+".sasl.jaas.config"] = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+		}
 	}
 	maps.Copy(p, replication(min(o.Brokers, 3)))
 	maps.Copy(p, n.place(o.Open))

@@ -57,9 +57,12 @@ func (c Config) Options() ([]kgo.Opt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Dial != nil {
+	switch {
+	case c.Dial != nil:
 		opts = append(opts, kgo.Dialer(c.Dial))
-	} else if tlsConfig != nil {
+	case tlsConfig != nil && c.TLS.hasFiles():
+		opts = append(opts, kgo.Dialer(c.TLS.dialer(timeout)))
+	case tlsConfig != nil:
 		opts = append(opts, kgo.DialTLSConfig(tlsConfig))
 	}
 	mechanism, err := c.SASL.Mechanisms()

@@ -18,6 +18,7 @@ const (
 	EnvSASLMechanism = "HEADWATER_SASL_MECHANISM" // one of [SASLMechanisms]
 	EnvSASLUsername  = "HEADWATER_SASL_USERNAME"
 	EnvSASLPassword  = "HEADWATER_SASL_PASSWORD"
+	EnvSASLFile      = "HEADWATER_SASL_FILE" // path of a credential file, in the place of mechanism and password; read at each login
 
 	EnvSASLToken        = "HEADWATER_SASL_TOKEN" //nolint:gosec // the name of a variable, not a secret
 	EnvSASLTokenURL     = "HEADWATER_SASL_TOKEN_URL"
@@ -49,6 +50,7 @@ func FromEnvironment() (Config, error) {
 			Mechanism: os.Getenv(EnvSASLMechanism),
 			Username:  os.Getenv(EnvSASLUsername),
 			Password:  os.Getenv(EnvSASLPassword),
+			File:      os.Getenv(EnvSASLFile),
 			OAuth: OAuth{
 				Token:        os.Getenv(EnvSASLToken),
 				TokenURL:     os.Getenv(EnvSASLTokenURL),

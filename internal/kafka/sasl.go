@@ -31,12 +31,23 @@ type SASL struct {
 	Password  string // of PLAIN and SCRAM
 	OAuth     OAuth  // of OAUTHBEARER
 	AWS       AWS    // of AWS_MSK_IAM
+
+	// File is the path of a credential file (see [ReadCredential]) that holds
+	// mechanism and password in the place of the fields above. It is read at each
+	// login, so that a password can be turned while clients live.
+	File string
 }
 
 // Mechanisms returns the mechanism to authenticate with, nil for none. It asks
 // nobody: tokens and AWS credentials are fetched when a connection needs them. The
 // error names what is missing or unknown, never a secret.
 func (s SASL) Mechanisms() (sasl.Mechanism, error) {
+	if s.File != "" {
+		if s.Username == "" {
+			return nil, fmt.Errorf("the SASL credential file %s needs a username", s.File)
+		}
+		return follow(s.Username, s.File)
+	}
 	if s.Mechanism == "" && s.Username == "" {
 		return nil, nil //nolint:nilnil // no mechanism is a valid answer, documented above
 	}

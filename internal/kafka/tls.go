@@ -1,10 +1,12 @@
 package kafka
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -12,7 +14,8 @@ import (
 
 // TLS says how the connection is encrypted and, for mutual TLS, which
 // certificate the client shows. The zero value is plaintext. CA, Cert and Key
-// each hold PEM text or the path of a PEM file.
+// each hold PEM text or the path of a PEM file. A file is read at each connection, so
+// that it can be replaced while clients live.
 type TLS struct {
 	Enabled            bool // on with the system's roots; implied by any of CA, Cert and Key
 	CA                 string
@@ -81,9 +84,33 @@ func (t TLS) addClientCertificate(cfg *tls.Config) error {
 	return nil
 }
 
+// hasFiles says whether any of the three is the path of a file.
+func (t TLS) hasFiles() bool {
+	for _, text := range []string{t.CA, t.Cert, t.Key} {
+		if text != "" && !isPEM(text) {
+			return true
+		}
+	}
+	return false
+}
+
+// dialer connects with what the files hold at that moment: certificates are turned
+// while clients live.
+func (t TLS) dialer(timeout time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		config, err := t.Config()
+		if err != nil {
+			return nil, err
+		}
+		return (&tls.Dialer{NetDialer: &net.Dialer{Timeout: timeout}, Config: config}).DialContext(ctx, network, address)
+	}
+}
+
+func isPEM(text string) bool { return strings.Contains(text, "-----BEGIN") }
+
 // readPEM takes PEM text as it is and anything else as the path of a file.
 func readPEM(textOrPath string) ([]byte, error) {
-	if strings.Contains(textOrPath, "-----BEGIN") {
+	if isPEM(textOrPath) {
 		return []byte(textOrPath), nil
 	}
 	return os.ReadFile(textOrPath)

@@ -111,7 +111,7 @@ func (p Place) BootstrapList() string { return strings.Join(p.BootstrapServers, 
 func (p Place) KafkaConfig(principal, password string) kafka.Config {
 	return kafka.Config{
 		BootstrapServers: p.BootstrapServers,
-		SASL:             kafka.SASL{Mechanism: kafka.ScramSHA512, Username: principal, Password: password},
+		SASL:             p.login(principal, password),
 		TLS:              kafka.TLS{CA: p.TLSCA},
 	}
 }

@@ -81,6 +81,9 @@ func (p *Platform) start(logger *slog.Logger) error {
 	if p.Secrets, err = EnsureSecrets(p.Place.DataDir); err != nil {
 		return err
 	}
+	if err := p.Place.ensureCredential(Admin, p.Secrets.Admin); err != nil {
+		return err
+	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := p.startKafka(metrics, logger); err != nil {
@@ -164,10 +167,7 @@ func (p *Platform) supervisorConfig(metrics *prometheus.Registry, logger *slog.L
 		LogDir:      p.Place.Path("logs"),
 		StateDir:    p.Place.Path("state"),
 		Environment: p.Place.Environment(),
-		Password: func(principal string) (string, error) {
-			s, err := EnsureSecrets(p.Place.DataDir, principal)
-			return s.Principals[principal], err
-		},
+		Login:       p.loginOf,
 		Secret: func(key string) (string, error) {
 			s, err := LoadSecrets(p.Place.DataDir)
 			if err != nil {
@@ -180,6 +180,18 @@ func (p *Platform) supervisorConfig(metrics *prometheus.Registry, logger *slog.L
 		Logger:      logger,
 		Registry:    metrics,
 	}
+}
+
+// loginOf is what a task of the deployment logs in with, which is the principal.
+func (p *Platform) loginOf(principal string) (map[string]string, error) {
+	s, err := EnsureSecrets(p.Place.DataDir, principal)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Place.ensureCredential(principal, s.Principals[principal]); err != nil {
+		return nil, err
+	}
+	return p.Place.LoginEnvironment(principal, s.Principals[principal]), nil
 }
 
 // Lookup reads one secret by the key that a deployment's secret_environment

@@ -24,6 +24,7 @@ type Secrets struct {
 	SupervisorToken string            `json:"supervisor_token"` // bearer token of the supervisor's API
 	Principals      map[string]string `json:"principals"`       // password by team or processor
 	WriteKeys       map[string]string `json:"write_keys"`       // write key of the collector by name
+	Next            map[string]string `json:"next,omitempty"`   // passwords that a rotation which is under way brings, by principal
 }
 
 // secretsMu keeps two goroutines of one process from adding principals at once;

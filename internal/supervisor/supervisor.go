@@ -28,9 +28,9 @@ type Config struct {
 	LogDir   string // one file a task
 	StateDir string // one folder a deployment, shared by its tasks
 
-	Environment map[string]string                            // what every task gets
-	Password    func(principal string) (string, error)       // of the deployment's principal
-	Secret      func(key string) (value string, known error) // of secret_environment
+	Environment map[string]string                                 // what every task gets
+	Login       func(principal string) (map[string]string, error) // variables that the deployment's principal logs in with
+	Secret      func(key string) (value string, known error)      // of secret_environment
 
 	// Offsets reads how far the inputs of a deployment's consumer group reach and
 	// how far the group has come. Without it nothing is autoscaled.
@@ -122,9 +122,9 @@ func (c *Config) restarted(deployment string) { c.restarts.WithLabelValues(deplo
 
 // environment is what the supervisor tells one task, its own words last.
 func (c *Config) environment(d Deployment, ordinal int) (map[string]string, error) {
-	password, err := c.Password(d.Name)
+	login, err := c.Login(d.Name)
 	if err != nil {
-		return nil, fmt.Errorf("read the password of %s: %w", d.Name, err)
+		return nil, fmt.Errorf("read the credential of %s: %w", d.Name, err)
 	}
 	state := filepath.Join(c.StateDir, d.Name)
 	if err := os.MkdirAll(state, 0o755); err != nil {
@@ -140,8 +140,7 @@ func (c *Config) environment(d Deployment, ordinal int) (map[string]string, erro
 			return nil, fmt.Errorf("read secret %s for %s: %w", key, variable, err)
 		}
 	}
-	env["HEADWATER_SASL_USERNAME"] = d.Name
-	env["HEADWATER_SASL_PASSWORD"] = password
+	maps.Copy(env, login)
 	env["HEADWATER_TASK"] = strconv.Itoa(ordinal)
 	env["HEADWATER_STATE_DIR"] = state
 	if d.Port != 0 {

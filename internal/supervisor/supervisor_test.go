@@ -101,7 +101,7 @@ func runSupervisor() {
 func testConfig(dir string) Config {
 	return Config{
 		Dir: dir, LogDir: filepath.Join(dir, "logs"), StateDir: filepath.Join(dir, "state"),
-		Password:     func(p string) (string, error) { return "pw-" + p, nil },
+		Login:        func(p string) (map[string]string, error) { return map[string]string{"HEADWATER_SASL_USERNAME": p}, nil },
 		Secret:       func(key string) (string, error) { return "secret-" + key, nil },
 		DrainTimeout: 500 * time.Millisecond, BackoffMin: 20 * time.Millisecond, BackoffMax: 100 * time.Millisecond,
 		ProbeInterval: 10 * time.Millisecond,

@@ -2,6 +2,7 @@ package survive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -14,6 +15,41 @@ import (
 func roll(ctx context.Context, p *platform) error {
 	out, err := p.run(ctx, "roll", "--anew")
 	p.t.Log(out)
+	return err
+}
+
+// rotatePasswords turns all passwords: the old ones are refused then, and Terraform
+// has nothing to change.
+func rotatePasswords(ctx context.Context, p *platform) error {
+	old, err := p.oldPasswords()
+	if err != nil {
+		return err
+	}
+	out, err := p.run(ctx, "rotate", "passwords")
+	p.t.Log(out)
+	if err != nil {
+		return err
+	}
+	return errors.Join(p.refused(ctx, old), p.plansNoUser(ctx))
+}
+
+// rotateCertificates turns the certificates of all nodes.
+func rotateCertificates(ctx context.Context, p *platform) error {
+	before, err := p.serials(ctx)
+	if err != nil {
+		return err
+	}
+	out, err := p.run(ctx, "rotate", "certificates")
+	p.t.Log(out)
+	if err != nil {
+		return err
+	}
+	after, err := p.serials(ctx)
+	for server, serial := range after {
+		if before[server] == serial {
+			err = errors.Join(err, fmt.Errorf("the broker at %s still shows certificate %s", server, serial))
+		}
+	}
 	return err
 }
 

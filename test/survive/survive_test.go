@@ -35,8 +35,10 @@ type operation struct {
 // operations run one after the other on one cluster, each from the state that the
 // last one left.
 var operations = []operation{
+	{"all passwords are turned", rotatePasswords, 5 * time.Minute},
 	{"the active controller is killed", killController, 5 * time.Minute},
-	{"all brokers and controllers are restarted by roll", roll, 15 * time.Minute},
+	{"all nodes are restarted by roll", roll, 15 * time.Minute},
+	{"all certificates are turned", rotateCertificates, 15 * time.Minute},
 }
 
 // Nothing that the gateway acknowledged is lost or counted twice, and nobody sees
