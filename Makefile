@@ -31,7 +31,7 @@ PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard proce
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/)
 
-.PHONY: help apply policy review workflows up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench
+.PHONY: help apply policy review workflows up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench bench-provider
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,10 @@ modules: build ## terraform test of each module
 bench: build ## measure speed, latency, state and the peer (about 45 minutes; see docs/benchmarks.md)
 	@go build -o build/tools/bench ./bench
 	@build/tools/bench $(BENCH)
+
+bench-provider: build ## measure the provider on a real cluster, near and 20 ms away; RIVAL=path measures another beside it
+	@go build -o build/tools/bench-provider ./bench/provider
+	@build/tools/bench-provider $(if $(RIVAL),--rival $(RIVAL)) $(BENCH)
 
 check: fmt-check lint workflows generate-check test chaos ## everything CI runs, in its order
 

@@ -40,6 +40,11 @@ type Options struct {
 	// [Cluster.OpenSASL]. Anyone on this machine is a superuser then.
 	Open bool
 
+	// Advertise returns the address at which clients are to find a broker that
+	// listens on address, for something that stands between; nil for address itself.
+	// It is asked once for each listener that clients use.
+	Advertise func(address string) string
+
 	// QuickStart compiles hot code lightly, for tests: a start costs two thirds of
 	// the CPU time, and a record three times as much.
 	QuickStart bool

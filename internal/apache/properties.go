@@ -68,7 +68,7 @@ func (l layout) properties(n node, o Options) string {
 		}
 	}
 	maps.Copy(p, replication(min(o.Brokers, 3)))
-	maps.Copy(p, n.place(o.Open))
+	maps.Copy(p, n.place(o))
 	maps.Copy(p, o.Settings)
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(p)) {
@@ -93,7 +93,7 @@ func replication(factor int) map[string]string {
 }
 
 // place is what only this node has: its roles, its rack, its addresses.
-func (n node) place(open bool) map[string]string {
+func (n node) place(o Options) map[string]string {
 	var roles, listeners, advertised []string
 	if n.Broker {
 		roles = append(roles, "broker")
@@ -101,10 +101,13 @@ func (n node) place(open bool) map[string]string {
 	if n.Controller {
 		roles = append(roles, "controller")
 	}
-	for _, listener := range n.listeners(open) {
-		url := listener + "://" + n.address(listener)
-		listeners = append(listeners, url)
-		advertised = append(advertised, url)
+	for _, listener := range n.listeners(o.Open) {
+		address := n.address(listener)
+		listeners = append(listeners, listener+"://"+address)
+		if o.Advertise != nil && listener != listenerReplication && listener != listenerController {
+			address = o.Advertise(address)
+		}
+		advertised = append(advertised, listener+"://"+address)
 	}
 	p := map[string]string{
 		"process.roles":        strings.Join(roles, ","),
