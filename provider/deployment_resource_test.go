@@ -36,8 +36,10 @@ func testSupervisor(t *testing.T) (*supervisor.Supervisor, string) {
 	dir := t.TempDir()
 	s, err := supervisor.New(supervisor.Config{
 		Dir: dir, LogDir: filepath.Join(dir, "logs"), StateDir: filepath.Join(dir, "state"),
-		Password: func(string) (string, error) { return "password", nil },
-		Secret:   func(key string) (string, error) { return "secret " + key, nil },
+		Login: func(string) (map[string]string, error) {
+			return map[string]string{"HEADWATER_SASL_PASSWORD": "password"}, nil
+		},
+		Secret: func(key string) (string, error) { return "secret " + key, nil },
 
 		DrainTimeout: time.Second, BackoffMin: 10 * time.Millisecond, BackoffMax: 50 * time.Millisecond, ProbeInterval: 10 * time.Millisecond,
 	})
