@@ -24,8 +24,13 @@ type Config struct {
 	TLS              TLS
 	DialTimeout      time.Duration // 5 s when zero
 
-	// Dial makes connections in the place of TCP, TLS and DialTimeout; nil for
-	// those. Simulated networks are its use.
+	// MaxInFlight bounds how many requests one client has out at a time, over all
+	// brokers; no bound when zero. It is for administration: a fetch that waits for
+	// records takes a turn all the while, and so would one that must not be answered.
+	MaxInFlight int
+
+	// Dial makes connections in the place of TCP, TLS, DialTimeout and MaxInFlight;
+	// nil for those. Simulated networks are its use.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -60,6 +65,12 @@ func (c Config) Options() ([]kgo.Opt, error) {
 	switch {
 	case c.Dial != nil:
 		opts = append(opts, kgo.Dialer(c.Dial))
+	case c.MaxInFlight > 0:
+		dial := (&net.Dialer{Timeout: timeout}).DialContext
+		if tlsConfig != nil {
+			dial = c.TLS.dialer(timeout)
+		}
+		opts = append(opts, kgo.Dialer(gatedDial(c.MaxInFlight, dial)))
 	case tlsConfig != nil && c.TLS.hasFiles():
 		opts = append(opts, kgo.Dialer(c.TLS.dialer(timeout)))
 	case tlsConfig != nil:

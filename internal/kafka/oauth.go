@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -45,20 +46,51 @@ func (o OAuth) mechanism() (sasl.Mechanism, error) {
 		return nil, err
 	}
 	if o.Token != "" {
-		return oauth.Auth{Token: o.Token, Extensions: o.Extensions}.AsMechanism(), nil
+		return bearer{oauth.Auth{Token: o.Token, Extensions: o.Extensions}.AsMechanism()}, nil
 	}
 	source, err := o.source()
 	if err != nil {
 		return nil, err
 	}
-	return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
+	return bearer{oauth.Oauth(func(context.Context) (oauth.Auth, error) {
 		token, err := source.Token()
 		if err != nil {
 			return oauth.Auth{}, &tokenError{endpoint: o.TokenURL, client: o.ClientID, cause: err}
 		}
 		return oauth.Auth{Token: token.AccessToken, Extensions: o.Extensions}, nil
-	}), nil
+	})}, nil
 }
+
+// bearer reads what Kafka answers to a token that it does not take: a JSON object
+// (RFC 7628) in an answer without an error code.
+type bearer struct{ sasl.Mechanism }
+
+// Authenticate begins a log-in.
+func (b bearer) Authenticate(ctx context.Context, host string) (sasl.Session, []byte, error) {
+	session, first, err := b.Mechanism.Authenticate(ctx, host)
+	return bearerSession{session}, first, err
+}
+
+type bearerSession struct{ sasl.Session }
+
+// Challenge ends a log-in.
+func (s bearerSession) Challenge(answer []byte) (bool, []byte, error) {
+	if len(answer) == 0 {
+		return s.Session.Challenge(answer)
+	}
+	var refusal struct {
+		Status string `json:"status"`
+	}
+	if err := json.Unmarshal(answer, &refusal); err != nil || refusal.Status == "" {
+		refusal.Status = "no reason given"
+	}
+	return false, nil, &deniedTokenError{refusal.Status}
+}
+
+// deniedTokenError says that the brokers do not take a token.
+type deniedTokenError struct{ status string }
+
+func (e *deniedTokenError) Error() string { return e.status }
 
 // source is a source of tokens that all connections share: one token serves them
 // until shortly before it expires.

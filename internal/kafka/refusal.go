@@ -36,6 +36,7 @@ func (c Config) Refusal(err error) *Refusal {
 
 func (s SASL) refusal(err error) *Refusal {
 	var token *tokenError
+	var denied *deniedTokenError
 	var credentials *awsError
 	switch {
 	case errors.As(err, &token):
@@ -56,7 +57,7 @@ func (s SASL) refusal(err error) *Refusal {
 			Remedy: "Set mechanism of sasl (HEADWATER_SASL_MECHANISM) to one that this listener has in its sasl.enabled.mechanisms.",
 			cause:  err,
 		}
-	case errors.Is(err, kerr.SaslAuthenticationFailed):
+	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.As(err, &denied):
 		return s.loginRefusal(err)
 	}
 	return nil

@@ -80,8 +80,10 @@ func TestOAuthToken(t *testing.T) {
 	if err := ping(t, config); err != nil {
 		t.Fatal(err)
 	}
-	config.SASL.OAuth.Token = "expired"
+	config.SASL.OAuth.Token = "other"
 	expectRefusal(t, config, "the brokers do not take the token: SASL_AUTHENTICATION_FAILED: SASL Authentication failed.: invalid token")
+	config.BootstrapServers = saslBroker(t, OAuthBearer, func([]byte) ([]byte, error) { return []byte(`{"status":"invalid_token"}`), nil }) // as Kafka's own do
+	expectRefusal(t, config, "the brokers do not take the token: invalid_token. Check that it has not expired")
 }
 
 // tokens is a token endpoint that wants one client and counts what it gives.

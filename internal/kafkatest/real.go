@@ -110,6 +110,16 @@ func (c *Cluster) giveBack() {
 	}
 }
 
+// mechanisms has the listener that asks who one is take all that Kafka has: a PLAIN
+// user ada with the password plain-secret, and OAUTHBEARER tokens that nobody
+// signed, whose subject is the user.
+var mechanisms = map[string]string{
+	"listener.name.opensasl.sasl.enabled.mechanisms":        "SCRAM-SHA-512,SCRAM-SHA-256,PLAIN,OAUTHBEARER",
+	"listener.name.opensasl.scram-sha-256.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+	"listener.name.opensasl.plain.sasl.jaas.config":         `org.apache.kafka.common.security.plain.PlainLoginModule required user_ada="plain-secret";`,
+	"listener.name.opensasl.oauthbearer.sasl.jaas.config":   "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
+}
+
 // launch starts brokers whose data is gone after the test program.
 func launch(tb testing.TB, brokers int) *apache.Cluster {
 	tb.Helper()
@@ -124,6 +134,7 @@ func launch(tb testing.TB, brokers int) *apache.Cluster {
 	began := time.Now()
 	cluster, err := apache.Start(context.Background(), apache.Options{
 		CacheDir: cache, DataDir: dir, Brokers: brokers, Combined: true, Open: true, QuickStart: true, Password: "admin-secret",
+		Settings: mechanisms,
 	})
 	if err != nil {
 		tb.Fatal(err)
