@@ -15,17 +15,21 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"headwater.internal/platform/internal/kafka"
 	"headwater.internal/platform/internal/kafkatest"
 )
 
@@ -39,7 +43,9 @@ func onWith(c *kafkatest.Cluster, block, body string) string {
 // resources there are, and the state stays.
 func TestWrongCluster(t *testing.T) {
 	t.Parallel()
-	right, wrong := kafkatest.Start(t), kafkatest.Start(t)
+	right := kafkatest.Start(t)
+	right.Fake() // one real cluster at a time is enough: TestExpectedClusterID asks that
+	wrong := kafkatest.Start(t)
 	metadata, err := right.Admin().BrokerMetadata(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +87,23 @@ func acceptRefused(t *testing.T, words string, steps ...resource.TestStep) {
 	if !refused {
 		t.Errorf("nothing was refused, want %q", words)
 	}
+}
+
+// One request at a time is slow and no different.
+func TestMaxInFlight(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Start(t)
+	body := `
+resource "headwater_topic" "test" {
+  count      = 12
+  name       = "raw.web.event-${count.index}"
+  partitions = 1
+}`
+	accept(t,
+		resource.TestStep{Config: onWith(c, "max_in_flight = 0", body), PlanOnly: true, ExpectError: flexible("max_in_flight value must be at least 1")},
+		resource.TestStep{Config: onWith(c, "max_in_flight = 1", body)},
+		resource.TestStep{Config: onWith(c, "max_in_flight = 1", body), ConfigPlanChecks: emptyPlan()},
+	)
 }
 
 // What topics and subjects that say nothing have is the provider's to say, and
@@ -237,4 +260,81 @@ resource "headwater_topic" "test" {
 	acceptRefused(t, `the one of "broker-0" expired at`, resource.TestStep{Config: config(ca)})
 	acceptRefused(t, `client certificate of "broker-0" expired at`,
 		resource.TestStep{Config: config(ca + "\ncert_pem = <<PEM\n" + certificate + "PEM\nkey_pem = <<PEM\n" + key + "PEM")})
+}
+
+// Each attribute of the block must name its variable, and what the variables say
+// must arrive where the block says nothing.
+func TestSettingsFromEnvironment(t *testing.T) {
+	certificate, key := selfSigned(t)
+	variables := map[string]string{
+		kafka.EnvBootstrapServers: "a:1,b:2", kafka.EnvClientID: "ada", kafka.EnvDialTimeout: "7s", envMaxInFlight: "3", envExpectedCluster: "id",
+		envProtection: "false", envRequestTimeout: "9s", envThrottle: "unlimited",
+		kafka.EnvSASLMechanism: kafka.OAuthBearer, kafka.EnvSASLUsername: "user", kafka.EnvSASLPassword: "password",
+		kafka.EnvSASLTokenURL: "https://127.0.0.1/token", kafka.EnvSASLTokenCA: certificate, kafka.EnvSASLClientID: "client",
+		kafka.EnvSASLClientSecret: "secret", kafka.EnvSASLScopes: "one two", kafka.EnvSASLExtensions: "tenant=blue",
+		kafka.EnvSASLAWSAccessKey: "AKID", kafka.EnvSASLAWSSecretKey: "aws", kafka.EnvSASLAWSSessionToken: "session", kafka.EnvSASLAWSProfile: "work",
+		kafka.EnvTLSEnabled: "true", kafka.EnvTLSCA: certificate, kafka.EnvTLSCert: certificate, kafka.EnvTLSKey: key,
+		kafka.EnvTLSServerName: "broker", kafka.EnvTLSInsecureSkipVerify: "true",
+		envRegistryURL: "https://127.0.0.1", envRegistryToken: "bearer", envRegistryCA: certificate,
+		envSupervisorURL: "http://127.0.0.1", envSupervisorToken: "supervisor",
+	}
+	for variable, value := range variables {
+		t.Setenv(variable, value)
+	}
+	got, diags := readSettings(t.Context(), providerModel{})
+	want := settings{
+		kafka: kafka.Config{
+			BootstrapServers: []string{"a:1", "b:2"}, ClientID: "ada", DialTimeout: 7 * time.Second, MaxInFlight: 3,
+			SASL: kafka.SASL{
+				Mechanism: kafka.OAuthBearer, Username: "user", Password: "password",
+				OAuth: kafka.OAuth{
+					TokenURL: "https://127.0.0.1/token", CA: certificate, ClientID: "client", ClientSecret: "secret",
+					Scopes: []string{"one", "two"}, Extensions: map[string]string{"tenant": "blue"},
+				},
+				AWS: kafka.AWS{AccessKey: "AKID", SecretKey: "aws", SessionToken: "session", Profile: "work"},
+			},
+			TLS: kafka.TLS{Enabled: true, CA: certificate, Cert: certificate, Key: key, ServerName: "broker", InsecureSkipVerify: true},
+		},
+		registry:       registrySettings{url: "https://127.0.0.1", token: "bearer", tls: kafka.TLS{CA: certificate}},
+		supervisor:     supervisorSettings{url: "http://127.0.0.1", token: "supervisor"},
+		requestTimeout: 9 * time.Second, expectedClusterID: "id",
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{}, registrySettings{}, supervisorSettings{})); diff != "" || diags.HasError() {
+		t.Errorf("%v (-want +got):\n%s", diags, diff)
+	}
+	// The three that cannot stand beside the others.
+	for _, variable := range []string{kafka.EnvSASLToken, envRegistryUsername, envRegistryPassword} {
+		variables[variable] = ""
+	}
+	documented := map[string]bool{}
+	for name, description := range leaves(providerSchema().Attributes) {
+		variable := regexp.MustCompile("`(HEADWATER_[A-Z_]+)`").FindStringSubmatch(description)
+		if variable == nil {
+			t.Errorf("%s names no variable", name)
+			continue
+		}
+		documented[variable[1]] = true
+		if _, ok := variables[variable[1]]; !ok {
+			t.Errorf("%s names %s, which nothing reads", name, variable[1])
+		}
+	}
+	if len(documented) != len(variables) {
+		t.Errorf("%d variables are documented, and %d are read", len(documented), len(variables))
+	}
+}
+
+// leaves are the descriptions of all attributes that hold no others.
+func leaves(attributes map[string]schema.Attribute) map[string]string {
+	all := map[string]string{}
+	for name, attribute := range attributes {
+		nested, ok := attribute.(schema.SingleNestedAttribute)
+		if !ok {
+			all[name] = attribute.GetMarkdownDescription()
+			continue
+		}
+		for inner, description := range leaves(nested.Attributes) {
+			all[name+"."+inner] = description
+		}
+	}
+	return all
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -46,6 +47,12 @@ func providerSchema() schema.Schema {
 			"dial_timeout": schema.StringAttribute{
 				MarkdownDescription: "How long one connection may take to open, as a Go duration; `5s` by default. From the environment: `HEADWATER_DIAL_TIMEOUT`.",
 				Optional:            true,
+			},
+			"max_in_flight": schema.Int64Attribute{
+				MarkdownDescription: "How many requests to the brokers may be out at a time; no limit when left out. Terraform's `-parallelism` bounds how many resources ask at once. " +
+					"From the environment: `HEADWATER_MAX_IN_FLIGHT`.",
+				Optional:   true,
+				Validators: []validator.Int64{int64validator.AtLeast(1)},
 			},
 			"reassignment_throttle": schema.StringAttribute{
 				MarkdownDescription: "What each broker may send and receive a second while replicas move, such as `20MiB`; `unlimited` for no bound. " +

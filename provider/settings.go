@@ -32,6 +32,7 @@ const (
 	envThrottle         = "HEADWATER_REASSIGNMENT_THROTTLE"
 	envExpectedCluster  = "HEADWATER_EXPECTED_CLUSTER_ID"
 	envProtection       = "HEADWATER_DELETION_PROTECTION"
+	envMaxInFlight      = "HEADWATER_MAX_IN_FLIGHT"
 )
 
 // defaultRequestTimeout bounds one administrative request with its retries.
@@ -82,6 +83,7 @@ type providerModel struct {
 	Supervisor         types.Object `tfsdk:"supervisor"`
 	RequestTimeout     types.String `tfsdk:"request_timeout"`
 	DialTimeout        types.String `tfsdk:"dial_timeout"`
+	MaxInFlight        types.Int64  `tfsdk:"max_in_flight"`
 	Throttle           types.String `tfsdk:"reassignment_throttle"`
 }
 
@@ -120,6 +122,7 @@ func readSettings(ctx context.Context, block providerModel) (settings, diag.Diag
 	set.readSupervisor(ctx, block.Supervisor, &diags)
 	set.requestTimeout = set.readDuration("request_timeout", block.RequestTimeout, envRequestTimeout, defaultRequestTimeout, &diags)
 	set.kafka.DialTimeout = set.readDuration("dial_timeout", block.DialTimeout, kafka.EnvDialTimeout, 0, &diags)
+	set.readInFlight(block.MaxInFlight, &diags)
 	set.readThrottle(block.Throttle, &diags)
 	if diags.HasError() || set.kafkaUnknown {
 		return set, diags
@@ -240,6 +243,21 @@ func (s *settings) readDuration(name string, value types.String, variable string
 		return fallback
 	}
 	return d
+}
+
+func (s *settings) readInFlight(value types.Int64, diags *diag.Diagnostics) {
+	s.kafka.MaxInFlight = int(value.ValueInt64())
+	text := os.Getenv(envMaxInFlight)
+	if !value.IsNull() || text == "" {
+		return
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		diags.AddAttributeError(path.Root("max_in_flight"), "Read the provider's max in flight",
+			fmt.Sprintf("%s is %q: write a number of requests, 1 or more.", envMaxInFlight, text))
+		return
+	}
+	s.kafka.MaxInFlight = n
 }
 
 func (s *settings) readThrottle(value types.String, diags *diag.Diagnostics) {
