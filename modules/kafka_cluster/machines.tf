@@ -1,4 +1,10 @@
+# What the provider gives to all else does not reach what a group or a template
+# makes.
+data "aws_default_tags" "this" {}
+
 locals {
+  _machine_tags = { for id, tags in local._tags : id => merge(data.aws_default_tags.this.tags, tags) }
+
   _tags = {
     for id, node in var.nodes : id => {
       Name                = local._hosts[id]
@@ -65,7 +71,7 @@ resource "aws_launch_template" "node" {
 
     content {
       resource_type = tag_specifications.value
-      tags          = local._tags[each.key]
+      tags          = local._machine_tags[each.key]
     }
   }
 }
@@ -90,7 +96,7 @@ resource "aws_autoscaling_group" "node" {
   }
 
   dynamic "tag" {
-    for_each = local._tags[each.key]
+    for_each = local._machine_tags[each.key]
 
     content {
       key                 = tag.key

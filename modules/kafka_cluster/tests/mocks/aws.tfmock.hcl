@@ -3,6 +3,10 @@ mock_data "aws_caller_identity" {
   defaults = { account_id = "123456789012" }
 }
 
+mock_data "aws_default_tags" {
+  defaults = { tags = { cost_center = "customer-data", owner = "platform" } }
+}
+
 mock_data "aws_region" {
   defaults = { name = "us-east-1" }
 }
