@@ -136,6 +136,7 @@ var mayImport = []struct {
 	{"processors/archive/", []string{"internal/archive", "internal/kafka", "internal/event", "internal/supervisor", "internal/topology", "schemas"}},
 	{"processors/", []string{"processors/internal", "internal/event", "internal/schema", "schemas"}},
 	{"cmd/headwater/", []string{"internal", "schemas"}},
+	{"cmd/images/", nil},
 	{"cmd/policy/", []string{"policies"}},
 	{"policies/", []string{"internal/review"}},
 	{"internal/", []string{"internal", "schemas"}},
