@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -109,12 +110,10 @@ func (r *brokerResource) planConfig(ctx context.Context, plan, state brokerModel
 	if err == nil {
 		err = alterError(client.ValidateAlterBrokerConfigs(ctx, changes, int32(plan.NodeID.ValueInt64())))
 	}
-	switch {
-	case denied(err):
-		r.inst.warnUnchecked(diags, "The provider's principal may not change brokers, so they could not check the plan of their settings: "+sentence(err))
-	case err != nil:
-		r.inst.failPlan(diags, "Plan the settings of "+plan.String(), err)
-	}
+	r.inst.failDryRun(diags, "Plan the settings of "+plan.String(), err, func(err error) (path.Path, bool) {
+		key, ok := mentioned(err, maps.Keys(mapOf(plan.Config)))
+		return path.Root("config").AtMapKey(key), ok
+	})
 }
 
 // planDuty says what a change of the duty moves, and refuses what cannot be.

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"strings"
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -161,6 +163,49 @@ func (i *instance) warnUnchecked(diags *diag.Diagnostics, why string) {
 	if i.reported.first(why) {
 		diags.AddWarning("Plan not checked by the brokers", why)
 	}
+}
+
+// warnDenied says once per walk that the principal lacks the rights for the
+// brokers' dry run, however many rights and resources that concerns: the plan then
+// stands on Kafka's published rules alone.
+func (i *instance) warnDenied(diags *diag.Diagnostics, err error) {
+	if i.reported.first("denied") {
+		diags.AddWarning("Plan not checked by the brokers", "The provider's principal lacks rights for their dry run, first met here. The plan is checked against "+
+			"Kafka's published rules alone wherever that is so, and the brokers check again before anything is written. They said: "+sentence(err)+i.adviceOnRights(err))
+	}
+}
+
+// failDryRun is failPlan for what brokers say to a request that only validates: a
+// missing right is no fault of the plan, and what is wrong stands at its attribute
+// where the answer tells which that is.
+func (i *instance) failDryRun(diags *diag.Diagnostics, summary string, err error, at func(error) (path.Path, bool)) {
+	switch {
+	case err == nil:
+		return
+	case denied(err):
+		i.warnDenied(diags, err)
+		return
+	}
+	var found diag.Diagnostics
+	i.failPlan(&found, summary, err)
+	where, known := at(err)
+	for _, d := range found {
+		if known {
+			d = diag.WithPath(where, d)
+		}
+		diags.Append(d)
+	}
+}
+
+// mentioned is the longest of the keys that an error's text names.
+func mentioned(err error, keys iter.Seq[string]) (longest string, ok bool) {
+	text := err.Error()
+	for key := range keys {
+		if strings.Contains(text, key) && len(key) > len(longest) {
+			longest = key
+		}
+	}
+	return longest, longest != ""
 }
 
 // unknownKafka is why a plan is made without the brokers while their address is

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/float64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -215,12 +216,10 @@ func (r *quotaResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		return
 	}
 	err := r.alter(ctx, plan.entity(), quotaChanges(nil, plan.limits()), true)
-	switch {
-	case denied(err):
-		r.inst.warnUnchecked(&resp.Diagnostics, "The provider's principal may not change quotas, so the brokers could not check the plan of quotas: "+sentence(err)+r.inst.adviceOnRights(err))
-	case err != nil:
-		r.inst.failPlan(&resp.Diagnostics, "Plan "+plan.String(), err)
-	}
+	r.inst.failDryRun(&resp.Diagnostics, "Plan "+plan.String(), err, func(err error) (path.Path, bool) {
+		limit, ok := mentioned(err, maps.Keys(plan.limits()))
+		return path.Root(limit), ok
+	})
 }
 
 // alter writes, or only lets the brokers check, changes of one entity.

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // ValidateConfig holds the file against Kafka's published rules, without the brokers.
@@ -221,16 +224,27 @@ func (r *topicResource) tryUpdate(ctx context.Context, plan, state topicModel, d
 	}
 }
 
-// dryRun judges the brokers' answer to a request that only validates. A missing
-// right is no fault of the plan: it is said once and the apply decides.
+// dryRun judges the brokers' answer to a request that only validates.
 func (r *topicResource) dryRun(diags *diag.Diagnostics, summary string, err error) {
+	r.inst.failDryRun(diags, summary, err, topicFault)
+}
+
+// topicFault is the attribute that an answer of the brokers is about.
+func topicFault(err error) (path.Path, bool) {
 	switch {
-	case err == nil:
-	case denied(err):
-		r.inst.warnUnchecked(diags, "The provider's principal may not change topics, so the brokers could not check the plan of topics: "+sentence(err)+r.inst.adviceOnRights(err))
-	default:
-		r.inst.failPlan(diags, summary, err)
+	case errors.Is(err, kerr.InvalidReplicationFactor):
+		return path.Root("replication_factor"), true
+	case errors.Is(err, kerr.InvalidPartitions):
+		return path.Root("partitions"), true
+	case errors.Is(err, kerr.InvalidTopicException):
+		return path.Root("name"), true
+	case errors.Is(err, kerr.InvalidConfig):
+		if key, ok := mentioned(err, maps.Keys(topicConfigKeys)); ok {
+			return path.Root("config").AtMapKey(key), true
+		}
+		return path.Root("config"), true
 	}
+	return path.Empty(), false
 }
 
 func (r *topicResource) tryCreate(ctx context.Context, plan topicModel) error {
