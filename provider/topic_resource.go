@@ -99,11 +99,10 @@ func (r *topicResource) Schema(_ context.Context, _ resource.SchemaRequest, resp
 			},
 			"placement": placementSchema(),
 			"adopt_existing": schema.BoolAttribute{
-				MarkdownDescription: "Take a topic of this name over when the cluster has one that no state owns, instead of refusing. The plan says what becomes of it: the settings declared are written, " +
-					"others stay, and it grows to `partitions`. It must have the declared `replication_factor`, stand in the declared `placement` and have no more partitions. It counts when the topic is created only.",
+				MarkdownDescription: "Take a topic of this name over when the cluster has one that no state owns, instead of refusing; off by default. The plan says what becomes of it: the settings " +
+					"declared are written, others stay, and it grows to `partitions`. It must have the declared `replication_factor` and no more partitions, and no `placement` may be declared yet. " +
+					"It counts when the topic is created only.",
 				Optional: true,
-				Computed: true,
-				Default:  booldefault.StaticBool(false),
 			},
 			"retention": schema.StringAttribute{
 				MarkdownDescription: "How long records are kept, such as `30d`, `12h` or `unlimited`. It stands for `retention.ms` in `config`, where it must not be then.",
@@ -312,7 +311,6 @@ func (r *topicResource) ImportState(ctx context.Context, req resource.ImportStat
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), name)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("deletion_protection"), true)...)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("force_destroy"), false)...)
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("adopt_existing"), false)...)
 }
 
 // refuseImportUnknown stops an import that cannot look at the cluster.
