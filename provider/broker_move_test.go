@@ -25,7 +25,7 @@ func leaving(rest string) string {
 func TestBrokerLeavesAndComesBack(t *testing.T) {
 	c := kafkatest.Start(t, kafkatest.WithBrokers(4))
 	c.NeedsReal()
-	topics := strings.ReplaceAll(replicated(3, "raw.web.clicked", "raw.web.viewed"), "partitions", "deletion_protection = false\n partitions")
+	topics := unprotected(replicated(3, "raw.web.clicked", "raw.web.viewed"))
 	with := func(broker string) string { return on(c, topics+broker) }
 	settled := resource.ConfigPlanChecks{PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
 	accept(t,
@@ -68,6 +68,11 @@ func TestBrokerLeavesAndComesBack(t *testing.T) {
 			),
 		},
 	)
+}
+
+// unprotected are topics that a test may destroy.
+func unprotected(topics string) string {
+	return strings.ReplaceAll(topics, "partitions", "deletion_protection = false\n partitions")
 }
 
 // holding looks at the replicas of a broker.
