@@ -183,10 +183,11 @@ func ownPrincipal(config kafka.Config) string {
 	if err != nil || tls == nil || len(tls.Certificates) == 0 {
 		return "User:ANONYMOUS"
 	}
-	if leaf := tls.Certificates[0].Leaf; leaf != nil {
-		return "User:" + leaf.Subject.String() // what brokers without ssl.principal.mapping.rules take
+	name, err := distinguishedName(tls.Certificates[0].Leaf.RawSubject)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return "User:" + name // what brokers without ssl.principal.mapping.rules take
 }
 
 // fromHere reports whether an ACL's host is everywhere or this machine.

@@ -80,6 +80,7 @@ func (p *headwaterProvider) DataSources(context.Context) []func() datasource.Dat
 		newRestartDataSource,
 		newSchemaDataSource,
 		newTopicDataSource,
+		newUnmanagedDataSource,
 	}
 }
 

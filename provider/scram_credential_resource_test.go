@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -69,8 +70,8 @@ resource "headwater_scram_credential" "test" {
 		},
 		resource.TestStep{ // of another mechanism outside
 			PreConfig: func() {
-				alterSCRAM(t, c, []kadm.DeleteSCRAM{{User: "refine", Mechanism: kadm.ScramSha512}},
-					[]kadm.UpsertSCRAM{{User: "refine", Mechanism: kadm.ScramSha256, Iterations: 4096, Password: "other-secret"}})
+				alterSCRAM(t, c, []kadm.DeleteSCRAM{{User: "refine", Mechanism: kadm.ScramSha512}}, nil)
+				alterSCRAM(t, c, nil, []kadm.UpsertSCRAM{{User: "refine", Mechanism: kadm.ScramSha256, Iterations: 4096, Password: "other-secret"}})
 			},
 			Config: credential("second-secret", 2, 4096), ConfigPlanChecks: expects(testSCRAM, plancheck.ResourceActionCreate),
 			Check: logsIn(c, "second-secret", true),
@@ -120,7 +121,8 @@ func logsIn(c *kafkatest.Cluster, password string, want bool) resource.TestCheck
 
 func alterSCRAM(t *testing.T, c *kafkatest.Cluster, remove []kadm.DeleteSCRAM, upsert []kadm.UpsertSCRAM) {
 	t.Helper()
-	if _, err := c.Admin().AlterUserSCRAMs(context.Background(), remove, upsert); err != nil {
+	answers, err := c.Admin().AlterUserSCRAMs(context.Background(), remove, upsert)
+	if err = errors.Join(err, answers.Error()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -37,6 +37,7 @@ type commands struct {
 	Skip        skipCommand        `cmd:"" group:"platform" help:"Take a range of offsets off a paused processor, to the dead letters."`
 	Roll        rollCommand        `cmd:"" group:"platform" help:"Restart Kafka's nodes one at a time, each when the cluster can spare it."`
 	Rotate      rotateCommand      `cmd:"" group:"platform" help:"Turn all passwords and certificates, while everything goes on."`
+	Drift       driftCommand       `cmd:"" group:"platform" help:"Compare the files with the cluster, and find what nobody owns; exits 3 when they differ."`
 	Plan        planCommand        `cmd:"" group:"platform" help:"Show what up would change, changing nothing."`
 	Terraform   terraformCommand   `cmd:"" group:"platform" passthrough:"" help:"Run the terraform that this repository asks for."`
 	Env         envCommand         `cmd:"" group:"platform" help:"Print the variables that terraform needs to apply environments/local."`
@@ -83,7 +84,12 @@ func main() {
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, errorPrefix+asCalled(err.Error()))
 		stop()
-		os.Exit(1) //nolint:gocritic // stop was called
+		code := 1
+		var coded kong.ExitCoder
+		if errors.As(err, &coded) {
+			code = coded.ExitCode()
+		}
+		os.Exit(code) //nolint:gocritic // stop was called
 	}
 }
 

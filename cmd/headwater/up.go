@@ -90,9 +90,19 @@ func (c *upCommand) playsSample() bool {
 
 // prepareTerraform copies the sources and has terraform initialize the copy.
 func prepareTerraform(ctx context.Context, tool terraformTool, source string, place local.Place, secrets local.Secrets) (*terraformRun, error) {
-	root := findRoot()
 	s := begin("terraform", 0)
 	defer s.clear()
+	run, err := prepareCopy(ctx, tool, source, place, secrets)
+	if err != nil {
+		return nil, err
+	}
+	s.done("%s, %s", tool.version, tool.path)
+	return run, nil
+}
+
+// prepareCopy is prepareTerraform without a word.
+func prepareCopy(ctx context.Context, tool terraformTool, source string, place local.Place, secrets local.Secrets) (*terraformRun, error) {
+	root := findRoot()
 	if _, err := writeTerraformConfig(root); err != nil {
 		return nil, err
 	}
@@ -105,11 +115,7 @@ func prepareTerraform(ctx context.Context, tool terraformTool, source string, pl
 		return nil, err
 	}
 	run := newTerraformRun(tool.path, dir, env)
-	if err := run.init(ctx); err != nil {
-		return nil, err
-	}
-	s.done("%s, %s", tool.version, tool.path)
-	return run, nil
+	return run, run.init(ctx)
 }
 
 func applyEnvironment(ctx context.Context, run *terraformRun) error {

@@ -129,7 +129,7 @@ var mayImport = []struct {
 	folder  string
 	imports []string
 }{
-	{"provider/", []string{"internal/kafka", "internal/cluster", "internal/schema", "internal/supervisor"}},
+	{"provider/", []string{"internal/kafka", "internal/cluster", "internal/inventory", "internal/schema", "internal/supervisor"}},
 	{"processors/internal/stream/streamtest/", []string{"processors/internal", "internal/event", "schemas"}},
 	{"processors/internal/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor", "internal/topology"}},
 	{"processors/collect/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor", "internal/topology", "processors/internal"}},
