@@ -20,6 +20,8 @@ ACTIONLINT   := build/tools/actionlint-$(ACTIONLINT_VERSION)
 HEADWATER    := build/headwater
 # KAFKA=apache: `make up` and `make test` on six real brokers and Apicurio (needs Java 17 and Maven).
 KAFKA        ?=
+AWS_TOOLS    := build/tools/aws
+AWS_PACKAGES := 'moto[server]==5.2.5' awscli==1.46.3
 SIM_RUNS     ?= 1000
 export HEADWATER_KAFKA      := $(KAFKA)
 export HEADWATER_TEST_KAFKA := $(KAFKA)
@@ -31,7 +33,7 @@ PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard proce
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/)
 
-.PHONY: help apply images policy review workflows up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench bench-provider
+.PHONY: help apply images artifacts shellcheck policy review workflows up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench bench-provider
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,7 +91,10 @@ survive: build ## six real brokers are managed under load: nothing is lost, doub
 
 modules: build ## terraform test of each module
 	@rm -rf build/modules && cp -r modules build/modules && find build/modules -name .terraform -o -name .terraform.lock.hcl | xargs rm -rf
-	@for m in build/modules/*/; do echo "terraform test: $$m"; $(TERRAFORM) -chdir=$$m init -backend=false -input=false >/dev/null && $(TERRAFORM) -chdir=$$m test; done
+	@for m in build/modules/*/; do echo "terraform test: $$m"; { $(TERRAFORM) -chdir=$$m init -backend=false -input=false >/dev/null && $(TERRAFORM) -chdir=$$m test; } || exit 1; done
+
+artifacts: ## what Kafka's nodes on AWS run, by digest into build/artifacts; BUCKET=name uploads it (Python, Maven)
+	@PATH="$(CURDIR)/$(AWS_TOOLS)/bin:$$PATH" modules/kafka_cluster/artifacts.sh $(BUCKET)
 
 bench: build ## measure speed, latency, state and the peer (about 45 minutes; see docs/benchmarks.md)
 	@go build -o build/tools/bench ./bench
@@ -108,8 +113,12 @@ build: ## the programs into build/, the provider into build/mirror
 	@ln -sf bin/headwater $(HEADWATER)
 	@$(GO_BUILD) -v -o $(PLUGIN) ./provider 2>&1 | $(PACKAGES)
 
-lint: $(LINT) ## golangci-lint; the rules it cannot hold are tests in internal/lint
+lint: $(LINT) shellcheck ## golangci-lint and shellcheck; the rules they cannot hold are tests in internal/lint
 	$(LINT) run --allow-parallel-runners ./...
+
+shellcheck: ## shellcheck over every script
+	@command -v shellcheck >/dev/null || { apt-get update -qq && apt-get install -y -qq shellcheck >/dev/null; } || { echo "shellcheck is missing: install it (Debian: shellcheck)"; exit 1; }
+	shellcheck $$(git grep -lIE '^#!/usr/bin/env bash$$' -- ':!*.go')
 
 workflows: $(ACTIONLINT) ## actionlint over .github/workflows, after one that it must refuse
 	@printf 'on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps: [{run: "echo $${{ github.nothing }}"}]\n' | $(ACTIONLINT) - >/dev/null && { echo "actionlint finds nothing in a workflow that is wrong"; exit 1; } || true
@@ -138,6 +147,11 @@ $(LINT):
 	@echo "building golangci-lint $(LINT_VERSION) (about 3 minutes, once)"
 	GOBIN=$(CURDIR)/build/tools go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv build/tools/golangci-lint $@
+
+$(AWS_TOOLS)/bin/aws:
+	@echo "installing AWS's command line and an emulator of AWS into $(AWS_TOOLS) (a minute, once)"
+	@python3 -m venv $(AWS_TOOLS)
+	@$(AWS_TOOLS)/bin/pip install --quiet --disable-pip-version-check $(AWS_PACKAGES)
 
 $(ACTIONLINT):
 	@mkdir -p build/tools

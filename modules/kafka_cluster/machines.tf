@@ -15,12 +15,6 @@ locals {
   }
 }
 
-# No two nodes on one piece of hardware.
-resource "aws_placement_group" "this" {
-  name     = "${var.name}-kafka"
-  strategy = "spread"
-}
-
 resource "aws_launch_template" "node" {
   for_each = var.nodes
 
@@ -60,10 +54,6 @@ resource "aws_launch_template" "node" {
       encrypted             = true
       delete_on_termination = true
     }
-  }
-
-  placement {
-    group_name = aws_placement_group.this.name
   }
 
   dynamic "tag_specifications" {

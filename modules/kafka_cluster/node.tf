@@ -3,7 +3,7 @@ locals {
   _files = {
     for id, node in var.nodes : id => {
       "/etc/headwater/admin.properties"  = file("${path.module}/node/admin.properties")
-      "/etc/headwater/grants"            = join("", [for name, seed in var.seeds : "${name} ${seed.topic} ${seed.group_prefix}\n"])
+      "/etc/headwater/grants"            = join("", [for name, seed in var.seeds : "${name} ${seed.topic_prefix} ${seed.group_prefix}\n"])
       "/etc/headwater/log4j2.xml"        = file("${path.module}/node/log4j2.xml")
       "/etc/headwater/node.env"          = join("", [for key, value in local._env[id] : "${key}='${value}'\n"])
       "/etc/headwater/server.properties" = templatefile("${path.module}/node/server.properties.tftpl", local._settings[id])
@@ -26,8 +26,8 @@ locals {
       AUTHORITY_ARN        = aws_acmpca_certificate_authority.this.arn
       AWS_DEFAULT_REGION   = local._region
       CERTIFICATE_TEMPLATE = local._certificate_template
-      CLUSTER              = var.name
       CLUSTER_ID           = local._id["cluster"]
+      CLUSTER_NAME         = var.name
       CONTROLLER_IDS       = join(" ", keys(local._controllers))
       HOST                 = local._hosts[id]
       JAVA_SHA256          = var.artifacts.java_sha256

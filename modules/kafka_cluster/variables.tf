@@ -39,7 +39,7 @@ variable "image_id" {
 variable "load" {
   description = <<-EOT
     What the volumes must hold: compressed bytes a day that producers write, in
-    GB, and the mean retention. Every record is kept on three brokers.
+    GB, and the mean retention. Every record is kept on three brokers, where there are as many.
   EOT
   type = object({
     gb_per_day     = number
@@ -121,16 +121,16 @@ variable "passwords" {
 variable "seeds" {
   description = <<-EOT
     Users that must exist before anything else can be declared on the cluster,
-    by name: the topic each owns and the prefix of its consumer groups. The user
+    by name: the prefixes of the topics and of the consumer groups that are its own. The user
     admin, who may do everything, is always there.
   EOT
-  type        = map(object({ topic = string, group_prefix = string }))
+  type        = map(object({ topic_prefix = string, group_prefix = string }))
   default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for name, seed in var.seeds : name != "admin" && can(regex("^[a-z][a-z-]*$", name)) && can(regex("^[a-z0-9.-]+$", seed.topic)) && can(regex("^[a-z0-9.-]+$", seed.group_prefix))])
-    error_message = "seeds is ${jsonencode(var.seeds)}. Names are small letters and hyphens, not admin; topics and group prefixes are small letters, digits, dots and hyphens."
+    condition     = alltrue([for name, seed in var.seeds : name != "admin" && can(regex("^[a-z][a-z-]*$", name)) && can(regex("^[a-z0-9.-]+$", seed.topic_prefix)) && can(regex("^[a-z0-9.-]+$", seed.group_prefix))])
+    error_message = "seeds is ${jsonencode(var.seeds)}. Names are small letters and hyphens, not admin; prefixes are small letters, digits, dots and hyphens."
   }
 }
 
@@ -143,8 +143,8 @@ variable "sizes" {
   nullable = false
 
   validation {
-    condition     = 0.63 * var.sizes.broker.volume_gb * length([for node in var.nodes : node if node.role == "broker"]) >= 3 * var.load.gb_per_day * var.load.retention_days
-    error_message = "${var.load.gb_per_day} GB a day kept for ${var.load.retention_days} days on three brokers each need volumes of ${ceil(3 * var.load.gb_per_day * var.load.retention_days / 0.63 / max(1, length([for node in var.nodes : node if node.role == "broker"])))} GB, not ${var.sizes.broker.volume_gb}: no more than 63% may be full, so that two thirds of the brokers can hold what all do."
+    condition     = 63 * var.sizes.broker.volume_gb * length([for node in var.nodes : node if node.role == "broker"]) >= 100 * min(3, length([for node in var.nodes : node if node.role == "broker"])) * var.load.gb_per_day * var.load.retention_days
+    error_message = "${var.load.gb_per_day} GB a day kept for ${var.load.retention_days} days in ${min(3, length([for node in var.nodes : node if node.role == "broker"]))} copies need volumes of ${ceil(100 * min(3, length([for node in var.nodes : node if node.role == "broker"])) * var.load.gb_per_day * var.load.retention_days / 63 / max(1, length([for node in var.nodes : node if node.role == "broker"])))} GB, not ${var.sizes.broker.volume_gb}: no more than 63% may be full, so that two thirds of the brokers can hold what all do."
   }
 
   validation {

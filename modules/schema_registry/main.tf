@@ -3,14 +3,24 @@ data "aws_region" "this" {}
 locals {
   _name = "${var.name}-registry"
   _port = 8080
-  _jaas = "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"${var.kafka.username}\" password=\"$${KAFKA_PASSWORD}\";"
 
-  # The program resolves KAFKA_PASSWORD itself, so no definition holds it.
-  _environment = {
-    APICURIO_KAFKASQL_BOOTSTRAP_SERVERS = var.kafka.bootstrap_servers
-    APICURIO_KAFKASQL_TOPIC             = var.kafka.topic
-    APICURIO_STORAGE_KIND               = "kafkasql"
-    QUARKUS_HTTP_PORT                   = tostring(local._port)
+  # Apicurio hands what begins with apicurio.kafka.common to its Kafka clients, which
+  # check no names of hosts unless told to. The program itself puts KAFKA_PASSWORD in.
+  _settings = {
+    "apicurio.events.kafka.topic"                                 = "${var.kafka.topic_prefix}.events"
+    "apicurio.kafka.common.sasl.jaas.config"                      = "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"${var.kafka.username}\" password=\"$${KAFKA_PASSWORD}\";"
+    "apicurio.kafka.common.sasl.mechanism"                        = "SCRAM-SHA-512"
+    "apicurio.kafka.common.security.protocol"                     = "SASL_SSL"
+    "apicurio.kafka.common.ssl.endpoint.identification.algorithm" = "https"
+    "apicurio.kafka.common.ssl.truststore.certificates"           = replace(trimspace(var.kafka.ca_certificate), "\n", " ")
+    "apicurio.kafka.common.ssl.truststore.type"                   = "PEM"
+    "apicurio.kafkasql.bootstrap.servers"                         = var.kafka.bootstrap_servers
+    "apicurio.kafkasql.consumer.group-prefix"                     = "${var.kafka.group_prefix}-"
+    "apicurio.kafkasql.snapshots.topic"                           = "${var.kafka.topic_prefix}.snapshots"
+    "apicurio.kafkasql.topic"                                     = "${var.kafka.topic_prefix}.journal"
+    "apicurio.storage.kind"                                       = "kafkasql"
+    "apicurio.storage.snapshot.location"                          = "/tmp/"
+    "quarkus.http.port"                                           = tostring(local._port)
   }
 }
 
@@ -44,7 +54,7 @@ resource "aws_ecs_task_definition" "this" {
     essential              = true
     readonlyRootFilesystem = true
     stopTimeout            = 30
-    environment            = [for key, value in local._environment : { name = key, value = value }]
+    environment            = [{ name = "JAVA_TOOL_OPTIONS", value = join(" ", [for key, value in local._settings : "-D${key}='${value}'"]) }]
     secrets                = [{ name = "KAFKA_PASSWORD", valueFrom = var.kafka.secret_arn }]
     mountPoints            = [{ sourceVolume = "tmp", containerPath = "/tmp" }]
     portMappings           = [{ containerPort = local._port, protocol = "tcp" }]

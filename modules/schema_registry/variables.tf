@@ -1,15 +1,3 @@
-variable "compatibility" {
-  description = "The rule for subjects that declare none of their own."
-  type        = string
-  default     = "FULL_TRANSITIVE"
-  nullable    = false
-
-  validation {
-    condition     = contains(["BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE", "NONE"], var.compatibility)
-    error_message = "compatibility is \"${var.compatibility}\". It is BACKWARD, FORWARD or FULL, each alone or with _TRANSITIVE, or NONE."
-  }
-}
-
 variable "ecs_cluster_arn" {
   description = "ECS cluster that the tasks run in."
   type        = string
@@ -17,7 +5,7 @@ variable "ecs_cluster_arn" {
 }
 
 variable "image" {
-  description = "Image of Apicurio in this account's ECR, by digest."
+  description = "Image of Apicurio 3 in this account's ECR, by digest."
   type        = string
   nullable    = false
 
@@ -29,7 +17,7 @@ variable "image" {
 
 variable "kafka" {
   description = <<-EOT
-    Where the schemas are kept: a compacted topic that the user owns, whose
+    Where the schemas are kept: topics of a prefix that the user owns, whose
     password is in the secret. The certificate is the brokers' authority.
   EOT
   type = object({
@@ -37,7 +25,7 @@ variable "kafka" {
     ca_certificate    = string
     secret_arn        = string
     username          = string
-    topic             = string
+    topic_prefix      = string
     group_prefix      = string
   })
   nullable = false

@@ -1,8 +1,8 @@
 locals {
   _name = "headwater-${var.place}"
 
-  # The registry keeps the schemas in this topic, under this user.
-  _registry = { topic = "headwater.registry", group_prefix = "registry" }
+  # The registry keeps the schemas in topics of this prefix, which are its own.
+  _registry = { topic_prefix = "headwater.registry", group_prefix = "registry" }
 }
 
 module "network" {

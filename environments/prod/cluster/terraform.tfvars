@@ -28,8 +28,8 @@ kafka = {
 
   # What make artifacts prints: the same bytes on every machine.
   artifacts = {
-    java_sha256  = "6f1ed002ab5595859014ebf0951522d9f04ecc1ac0fc4bb0d6de4f3e3ba3ea14"
-    kafka_sha256 = "52b68c0ab1a6dd0b6a2a8c9f9d1a5ce6e7ef4a4b5dbd3f0a7c1d2e3f40516273"
+    java_sha256  = "19ad1b88b8fe6af9da3df4c3cdfbbbdc61fd3d64935d7eae7bb00485640b2193"
+    kafka_sha256 = "f1aa6398afb2467d3c67b125a0d59cbf3e7ac42eecc11019730c7e3f6488773d"
   }
 
   load = { gb_per_day = 50, retention_days = 7 }

@@ -15,6 +15,7 @@ readonly mount_point=/var/lib/kafka
 readonly data=$mount_point/data
 readonly own_marker=$PARAMETER_PREFIX/nodes/$NODE_ID/formatted
 readonly cluster_marker=$PARAMETER_PREFIX/bootstrapped
+readonly own_tags=("Name=tag:headwater:cluster,Values=$CLUSTER_NAME" "Name=tag:headwater:node,Values=$NODE_ID")
 
 say() { echo "kafka-$NODE_ID: $*" >&2; }
 
@@ -60,27 +61,23 @@ fetch() {
   ln -sfn "$dir" "$programs/$1"
 }
 
-tags() { echo "Name=tag:headwater:cluster,Values=$CLUSTER" "Name=tag:headwater:node,Values=$NODE_ID" "$@"; }
-
-# describe_address and describe_volume print one line: id, owner, and address or state.
+# describe_address and describe_volume print one line: id, owner, and the address.
 describe_address() {
-  # shellcheck disable=SC2046 # the filters are words
-  aws ec2 describe-network-interfaces --filters $(tags Name=tag:headwater:address,Values=node) \
+  aws ec2 describe-network-interfaces --filters "${own_tags[@]}" Name=tag:headwater:address,Values=node \
     --query 'NetworkInterfaces[].[NetworkInterfaceId, Attachment.InstanceId, PrivateIpAddress]' --output text
 }
 
 describe_volume() {
-  # shellcheck disable=SC2046 # the filters are words
-  aws ec2 describe-volumes --filters $(tags Name=tag:headwater:disk,Values=data) \
-    --query 'Volumes[].[VolumeId, Attachments[0].InstanceId, State]' --output text
+  aws ec2 describe-volumes --filters "${own_tags[@]}" Name=tag:headwater:disk,Values=data \
+    --query 'Volumes[].[VolumeId, Attachments[0].InstanceId]' --output text
 }
 
 # own KIND MACHINE: attaches the one that is tagged as this node's. A dying machine
 # may hold it for a while; a living one holds it for ever, which is refused.
 own() {
   local found id owner
-  found=$("describe_$1")
-  [[ -n $found ]] || refuse "there is no $1 tagged headwater:cluster=$CLUSTER and headwater:node=$NODE_ID"
+  found=$("describe_$1") || return 1
+  [[ -n $found ]] || refuse "there is no $1 tagged headwater:cluster=$CLUSTER_NAME and headwater:node=$NODE_ID"
   [[ $(wc -l <<<"$found") == 1 ]] || refuse "more than one $1 is tagged as this node's: ${found//$'\n'/, }"
   read -r id owner _ <<<"$found"
   [[ $owner != "$2" ]] || return 0
@@ -146,24 +143,30 @@ mount_disk() {
   mount -t xfs -o noatime "$device" "$mount_point"
 }
 
-java() { "$programs/java/bin/java" "$@"; }
+# seeds prints the arguments that give each seeded user its password.
+seeds() {
+  local user password
+  for user in $SEED_USERS; do
+    password=$(aws secretsmanager get-secret-value --secret-id "$SECRET_PREFIX/$user" --query SecretString --output text)
+    printf '%s\n' --add-scram "SCRAM-SHA-512=[name=$user,password=$password]"
+  done
+}
 
 # format HOW: Kafka's own tool makes the data folder. Arguments with passwords go
-# into a file, not onto the command line.
+# into a file, not onto the command line, and are gone when this script is; what the
+# tool prints has the seeded users' keys in it and goes nowhere.
 format() {
-  local arguments user
+  local said
   arguments=$(mktemp)
+  trap 'rm -f "$arguments"' EXIT
   printf '%s\n' -Xmx128m -cp "$programs/kafka/*" kafka.tools.StorageTool format --cluster-id "$CLUSTER_ID" --config /etc/headwater/server.properties >"$arguments"
   if [[ $1 == initial ]]; then
     printf '%s\n' --initial-controllers "$VOTERS" >>"$arguments"
-    for user in $SEED_USERS; do
-      printf '%s\n' --add-scram "SCRAM-SHA-512=[name=$user,password=$(aws secretsmanager get-secret-value --secret-id "$SECRET_PREFIX/$user" --query SecretString --output text)]" >>"$arguments"
-    done
+    seeds >>"$arguments"
   else
     echo --no-initial-controllers >>"$arguments"
   fi
-  java "@$arguments" >&2 || refuse "Kafka's tool could not format $data"
-  rm "$arguments"
+  said=$("$programs/java/bin/java" "@$arguments" 2>&1) || refuse "Kafka's tool could not format $data: ${said##*$'\n'}"
 }
 
 # property NAME: a value of meta.properties.
@@ -193,10 +196,13 @@ check_disk() {
 
 # close_bootstrap: once every controller has formatted, none is formatted as new again.
 close_bootstrap() {
-  local id
-  [[ $ROLE == controller && $(parameter "$cluster_marker") == unset ]] || return 0
+  local id marker
+  [[ $ROLE == controller ]] || return 0
+  marker=$(parameter "$cluster_marker")
+  [[ $marker == unset ]] || return 0
   for id in $CONTROLLER_IDS; do
-    [[ $(parameter "$PARAMETER_PREFIX/nodes/$id/formatted") != unset ]] || return 0
+    marker=$(parameter "$PARAMETER_PREFIX/nodes/$id/formatted")
+    [[ $marker != unset ]] || return 0
   done
   say "every controller is formatted: the cluster counts as bootstrapped"
   set_parameter "$cluster_marker" "$CLUSTER_ID"

@@ -18,7 +18,6 @@ module "schema_registry" {
   name            = "headwater-staging"
   ecs_cluster_arn = aws_ecs_cluster.this.arn
   image           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/apicurio@sha256:3f1c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809"
-  compatibility   = "FULL_TRANSITIVE"
   log_days        = 30
   size            = { tasks = 2, cpu = 512, memory_mb = 1024 }
 
@@ -27,7 +26,7 @@ module "schema_registry" {
     ca_certificate    = "-----BEGIN CERTIFICATE-----\n"           # module.kafka_cluster.ca_certificate
     secret_arn        = "arn:aws:secretsmanager:us-east-1:123456789012:secret:headwater-staging/kafka/registry-a1b2c3"
     username          = "registry"
-    topic             = "headwater.registry"
+    topic_prefix      = "headwater.registry"
     group_prefix      = "registry"
   }
 }
