@@ -33,7 +33,7 @@ PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard proce
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/)
 
-.PHONY: help apply images artifacts shellcheck policy review workflows up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench bench-provider
+.PHONY: help apply images validate artifacts shellcheck policy review workflows up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench bench-provider
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ apply: build policy ## bring a place on AWS to what its files say: ENV=dev, stag
 policy: ## the program that holds plans to policies/
 	@mkdir -p build/bin
 	@$(GO_BUILD) -o build/bin/ ./cmd/policy
+
+validate: build ## terraform validate of each root of dev, staging and prod, without credentials
+	@$(HEADWATER) validate
 
 images: ## OCI images of every program for amd64 and arm64 into build/images; PUSH=registry/prefix TAG=commit to push them
 	@mkdir -p build/tools

@@ -7,7 +7,7 @@ import data.headwater.plan
 without_resource := {
 	"cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "cloudwatch:PutMetricData",
 	"ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeTags", "ec2:DescribeVolumes",
-	"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition",
+	"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListServices",
 	"ssm:UpdateInstanceInformation",
 	"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
 	"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
@@ -110,11 +110,12 @@ deny contains {"address": s.address, "message": sprintf("%s lets anyone in: name
 	some s in grants
 	"*" in s.is.principals
 	s.is.conditions == 0
+	not s.type in {"aws_vpc_endpoint", "aws_vpc_endpoint_policy"} # which only take away from what callers may
 }
 
 unchecked contains sprintf("the rights in %s of %s", [key, r.address]) if {
 	some r in plan.planned
 	startswith(r.type, "aws_iam_")
-	some key in attributes
+	some key in {"assume_role_policy", "policy"}
 	r.unknown[key] == true
 }

@@ -136,6 +136,7 @@ func TestPolicies(t *testing.T) {
 		{"a role for anyone", []change{{"aws_iam_role.a", create, "", `{"tags_all": {` + tagged + `}, "tags": {}, "assume_role_policy": "{\"Statement\": {\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRole\", \"Principal\": {\"AWS\": \"*\"}}}"}`, ""}}, []string{"iam: aws_iam_role.a lets anyone in"}},
 		{"a wildcard inside a role", []change{{"aws_iam_role.a", create, "", `{"tags_all": {` + tagged + `}, "inline_policy": [{"name": "x", "policy": "{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"*\", \"Resource\": \"arn:aws:s3:::b\"}]}"}]}`, ""}}, []string{"iam: aws_iam_role.a grants the action *"}},
 		{"a bucket for anyone", []change{{"aws_s3_bucket_policy.a", create, "", role(`{"Effect": "Allow", "Action": "s3:GetObject", "Principal": "*", "Resource": "arn:aws:s3:::b/*"}`), ""}}, []string{"iam: aws_s3_bucket_policy.a lets anyone in"}},
+		{"an endpoint that lets pass what callers may", []change{{"aws_vpc_endpoint_policy.a", create, "", role(`{"Effect": "Allow", "Action": "s3:GetObject", "Principal": "*", "Resource": "arn:aws:s3:::b/*"}`), ""}}, nil},
 		{"a bucket that refuses plain HTTP", []change{{"aws_s3_bucket_policy.a", create, "", role(`{"Effect": "Deny", "Action": "s3:*", "Principal": "*", "Resource": "arn:aws:s3:::b/*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}`), ""}}, nil},
 		{"a key handed to its account", []change{{"aws_kms_key_policy.a", create, "", role(`{"Effect": "Allow", "Action": "kms:*", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Resource": "*"}`), ""}}, nil},
 		{"a key handed to a user", []change{{"aws_kms_key_policy.a", create, "", role(`{"Effect": "Allow", "Action": "kms:*", "Principal": {"AWS": "arn:aws:iam::111111111111:user/a"}, "Resource": "*"}`), ""}}, []string{"iam: aws_kms_key_policy.a grants the action kms:*"}},
@@ -184,6 +185,7 @@ func TestPolicies(t *testing.T) {
 func TestUnknownIsSaid(t *testing.T) {
 	verdict, err := Check(t.Context(), plan(t,
 		change{"aws_iam_role_policy.a", create, "", `{}`, `{"policy": true}`},
+		change{"aws_iam_role.a", create, "", `{"tags_all": {` + tagged + `}, "tags": {}}`, `{"inline_policy": true}`},
 		change{"aws_vpc.a", create, "", `{"tags": null}`, `{"tags_all": true}`},
 	))
 	if err != nil {

@@ -51,6 +51,7 @@ type commands struct {
 	Review      reviewCommand      `cmd:"" group:"changes" help:"Say what a change does to events, or what a plan would do, and what must be mended."`
 	Capacity    capacityCommand    `cmd:"" group:"changes" help:"Compute what a load needs and costs: partitions, brokers, disks, tasks, dollars."`
 	Apply       applyCommand       `cmd:"" group:"changes" help:"Bring dev, staging or prod to what its files say."`
+	Validate    validateCommand    `cmd:"" group:"changes" help:"Hold the roots of dev, staging and prod to what their providers know."`
 	Conflicts   conflictsCommand   `cmd:"" group:"changes" help:"Count the schema conflicts that reviews caught."`
 	Codeowners  codeownersCommand  `cmd:"" group:"changes" help:"Write .github/CODEOWNERS from the catalogue."`
 	Credentials credentialsCommand `cmd:"" group:"events" help:"Print the user, password and write key of a principal."`

@@ -119,10 +119,9 @@ func sortedNames(m map[string][]string) []string {
 func (r placeRoot) prepare(ctx context.Context, outputs map[string]json.RawMessage) error {
 	s := begin(r.name, 0)
 	defer s.clear()
-	for _, args := range [][]string{{"init", "-input=false", "-no-color"}, {"validate", "-no-color"}} {
-		out, err := r.run.command(ctx, args...).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("terraform %s in environments/%s/%s: %w\n%s", args[0], r.place, r.name, err, out)
+	for _, args := range [][]string{{"init", "-reconfigure", "-input=false", "-no-color"}, {"validate", "-no-color"}} {
+		if err := r.terraform(ctx, args...); err != nil {
+			return err
 		}
 	}
 	needed, err := variablesOf(r.run.dir)

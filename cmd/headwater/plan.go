@@ -14,6 +14,7 @@ type planCommand struct {
 	Place    string `arg:"" optional:"" default:"local" help:"The place: local, dev, staging or prod (default local)."`
 	Root     string `placeholder:"NAME" help:"Of a place on AWS only this root, like cluster or platform."`
 	Markdown bool   `help:"Of a place on AWS print markdown, for a pull request."`
+	NoLock   bool   `help:"Of a place on AWS take no lock of the state, with rights that only read."`
 	Source   string `type:"path" placeholder:"DIR" help:"The folder of environments, modules and schemas, when it is not the repository."`
 }
 
@@ -31,10 +32,10 @@ Examples:
 // Run is the command.
 func (c *planCommand) Run(ctx context.Context) error {
 	if c.Place != "local" {
-		return deployment{place: c.Place, root: c.Root, source: c.Source, markdown: c.Markdown, out: os.Stdout}.run(ctx)
+		return deployment{place: c.Place, root: c.Root, source: c.Source, markdown: c.Markdown, noLock: c.NoLock, out: os.Stdout}.run(ctx)
 	}
-	if c.Root != "" || c.Markdown {
-		return errors.New("--root and --markdown are for dev, staging and prod: local has one root")
+	if c.Root != "" || c.Markdown || c.NoLock {
+		return errors.New("--root, --markdown and --no-lock are for dev, staging and prod: local has one root")
 	}
 	place, secrets, err := c.open()
 	if err != nil {

@@ -18,6 +18,7 @@ type deployment struct {
 	place, root, source string
 	apply               bool
 	markdown            bool
+	noLock              bool // take no lock of the state: a reader may not write one
 	out                 io.Writer
 }
 
@@ -38,7 +39,7 @@ func (d deployment) run(ctx context.Context) error {
 			fmt.Fprintf(d.out, "%s/%s is not planned: what it needs comes from %s, which was never applied.\n", d.place, root.name, roots[i-1].name)
 			continue
 		}
-		report, err := root.review(ctx)
+		report, err := root.review(ctx, d.noLock)
 		if err != nil {
 			return err
 		}
@@ -81,10 +82,14 @@ func (d deployment) show(root placeRoot, report review.PlanReport) error {
 
 // review plans the root and holds the plan to the policies. The plan stays in
 // build/plans, for the apply and for headwater review --plan.
-func (r placeRoot) review(ctx context.Context) (review.PlanReport, error) {
+func (r placeRoot) review(ctx context.Context, noLock bool) (review.PlanReport, error) {
 	s := begin("plan", 0)
 	defer s.clear()
-	if err := r.run.plan(ctx, s, r.plan(".tfplan")); err != nil {
+	args := []string{"plan", "-input=false", "-json", "-out=" + r.plan(".tfplan")}
+	if noLock {
+		args = append(args, "-lock=false")
+	}
+	if _, err := r.run.follow(ctx, s, args...); err != nil {
 		return review.PlanReport{}, err
 	}
 	if err := os.Chmod(r.plan(".tfplan"), 0o600); err != nil {

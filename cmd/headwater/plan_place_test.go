@@ -43,6 +43,9 @@ func testPlace(t *testing.T) string {
 // and then there is nothing to change.
 func TestPlanAndApplyAPlace(t *testing.T) {
 	dir := testPlace(t)
+	if out := mustCLI(t, "validate", "--source", dir); out != "nowhere/cluster is valid\nnowhere/platform is valid\n" {
+		t.Errorf("got %s", out)
+	}
 	first := mustCLI(t, "plan", "nowhere", "--source", dir)
 	for _, want := range []string{"nowhere/cluster: 1 to create.", "create terraform_data.brokers", "nowhere/platform is not planned: what it needs comes from cluster, which was never applied."} {
 		if !strings.Contains(first, want) {
@@ -57,7 +60,7 @@ func TestPlanAndApplyAPlace(t *testing.T) {
 	if err != nil || !strings.Contains(string(state), "topics of a:9092") {
 		t.Errorf("the platform did not get the cluster's output: %v %s", err, state)
 	}
-	again := mustCLI(t, "plan", "nowhere", "--source", dir, "--markdown")
+	again := mustCLI(t, "plan", "nowhere", "--source", dir, "--markdown", "--no-lock")
 	if strings.Count(again, "Nothing changes.") != 2 {
 		t.Errorf("the plan after the apply is not empty:\n%s", again)
 	}

@@ -189,10 +189,17 @@ resource "aws_iam_policy" "boundary" {
       },
       {
         # The capacity publisher looks at services and puts metrics; images need a token.
+        # These calls know no resource.
         Sid      = "Capacity"
         Effect   = "Allow"
-        Action   = ["cloudwatch:PutMetricData", "ecr:GetAuthorizationToken", "ecs:DescribeServices", "ecs:ListServices"]
+        Action   = ["cloudwatch:PutMetricData", "ecr:GetAuthorizationToken", "ecs:ListServices"]
         Resource = ["*"]
+      },
+      {
+        Sid      = "Services"
+        Effect   = "Allow"
+        Action   = ["ecs:DescribeServices"]
+        Resource = ["${replace(var.ecs_cluster_arn, ":cluster/", ":service/")}/*"]
       },
     ]
   })
