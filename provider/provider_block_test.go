@@ -23,6 +23,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -301,6 +302,9 @@ func TestSettingsFromEnvironment(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{}, registrySettings{}, supervisorSettings{})); diff != "" || diags.HasError() {
 		t.Errorf("%v (-want +got):\n%s", diags, diff)
+	}
+	if unknown, _ := readSettings(t.Context(), providerModel{DeletionProtection: types.BoolUnknown()}); !unknown.deletionProtection {
+		t.Error("what is not known yet does not protect")
 	}
 	// The three that cannot stand beside the others.
 	for _, variable := range []string{kafka.EnvSASLToken, envRegistryUsername, envRegistryPassword} {

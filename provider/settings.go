@@ -160,10 +160,10 @@ func (s *settings) readServers(ctx context.Context, list types.List, diags *diag
 func (s *settings) readCluster(block providerModel, diags *diag.Diagnostics) {
 	s.kafka.ClientID = cmp.Or(s.text(block.ClientID, kafka.EnvClientID, &s.kafkaUnknown), "terraform-provider-headwater")
 	s.expectedClusterID = s.text(block.ExpectedClusterID, envExpectedCluster, &s.kafkaUnknown)
-	// Unknown, it protects: the apply will tell, and a plan that says less is safe.
 	s.deletionProtection = true
-	if known := !block.DeletionProtection.IsNull() && !block.DeletionProtection.IsUnknown(); known || os.Getenv(envProtection) != "" {
-		s.deletionProtection = readBool(block.DeletionProtection, envProtection, diags)
+	protection := block.DeletionProtection
+	if said := !protection.IsNull() || os.Getenv(envProtection) != ""; said && !protection.IsUnknown() { // unknown, it protects
+		s.deletionProtection = readBool(protection, envProtection, diags)
 	}
 }
 
