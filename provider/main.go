@@ -8,6 +8,7 @@ import (
 	"flag"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 )
@@ -19,12 +20,20 @@ const address = "headwater.internal/platform/headwater"
 // version is set by the build.
 var version = "0.1.0"
 
+// memoryLimit, in bytes, has the garbage of thousands of short calls collected
+// before it is more than what is kept: Terraform works on ten resources at once,
+// and the plugin framework leaves much behind for each.
+const memoryLimit = 224 << 20
+
 func main() {
-	debug := flag.Bool("debug", false, "serve for a debugger and print how Terraform attaches to it")
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	debugger := flag.Bool("debug", false, "serve for a debugger and print how Terraform attaches to it")
 	flag.Parse()
 	err := providerserver.Serve(context.Background(), newProvider, providerserver.ServeOpts{
 		Address:         address,
-		Debug:           *debug,
+		Debug:           *debugger,
 		ProtocolVersion: 6,
 	})
 	if err != nil {

@@ -117,7 +117,7 @@ func (w *workspace) step(ctx context.Context, c contestant, name string) (figure
 	args := map[string][]string{
 		stepCreate:      {"apply", "-auto-approve"},
 		stepPlan:        {"plan", "-detailed-exitcode"}, // 2 when it is not empty
-		stepRefreshOnly: {"plan", "-refresh-only", "-detailed-exitcode"},
+		stepRefreshOnly: {"plan", "-refresh-only"},      // its exit code is no witness, see docs/surprises.md
 		stepDestroy:     {"destroy", "-auto-approve"},
 	}[name]
 	return w.run(ctx, c, append(args, "-input=false", "-no-color", "-compact-warnings", "-lock=false", "-parallelism="+strconv.Itoa(w.parallelism))...)
