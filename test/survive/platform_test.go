@@ -177,7 +177,10 @@ const beginsAnew = "start anew from what is committed"
 
 // retriedErrors are words of errors that are logged because they are tried again: by
 // the task, or by its client, which says for how long it waits before.
-var retriedErrors = []string{beginsAnew, "group manage loop errored", "fatal InitProducerID error, failing all buffered records"}
+var retriedErrors = []string{
+	beginsAnew, "group manage loop errored", "fatal InitProducerID error, failing all buffered records",
+	"unable to request api versions", // of one connection, to a broker that stops or starts
+}
 
 // errorLines are those that a program logged as errors, but for those that it says it
 // tries again; retried counts transactions that were.

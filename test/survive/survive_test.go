@@ -37,8 +37,8 @@ type operation struct {
 var operations = []operation{
 	{"all passwords are turned", rotatePasswords, 5 * time.Minute},
 	{"the active controller is killed", killController, 5 * time.Minute},
-	{"all nodes are restarted by roll", roll, 15 * time.Minute},
-	{"all certificates are turned", rotateCertificates, 15 * time.Minute},
+	{"all nodes are restarted by roll", roll, 25 * time.Minute},
+	{"all certificates are turned", rotateCertificates, 25 * time.Minute},
 }
 
 // Nothing that the gateway acknowledged is lost or counted twice, and nobody sees

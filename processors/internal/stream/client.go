@@ -56,6 +56,9 @@ func (t *task) options(logger kgo.Logger) []kgo.Opt {
 		kgo.MetadataMinAge(50 * time.Millisecond),
 		kgo.MetadataMaxAge(2 * time.Second),
 		kgo.RetryBackoffFn(retryBackoff),
+		// A broker that restarts closes connections that it has just taken. The settings
+		// are right: the task looked at the brokers before it began.
+		kgo.AlwaysRetryEOF(),
 	}
 	opts = append(opts, t.groupOptions()...)
 	if logger != nil {
