@@ -43,11 +43,12 @@ func (c *rollCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.restart(ctx, place, secrets)
+	return c.restart(ctx, place, secrets, "headwater roll")
 }
 
-// restart restarts the nodes, or says what would stand in the way.
-func (c *rollCommand) restart(ctx context.Context, place local.Place, secrets local.Secrets) error {
+// restart restarts the nodes, or says what would stand in the way. again is the command
+// that takes an interrupted roll up.
+func (c *rollCommand) restart(ctx context.Context, place local.Place, secrets local.Secrets, again string) error {
 	client, err := place.AdminConfig(secrets).Client()
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func (c *rollCommand) restart(ctx context.Context, place local.Place, secrets lo
 		Say: func(text string) { fmt.Println(text) },
 	}
 	if err := roller.Roll(ctx, order); err != nil {
-		return fmt.Errorf("%w. What was restarted is noted: run headwater roll again to go on", c.explain(err))
+		return fmt.Errorf("%w. What was restarted is noted: run %s again to go on", c.explain(err), again)
 	}
 	return note.end()
 }

@@ -65,7 +65,7 @@ func (c *rotateCommand) Run(ctx context.Context) error {
 		return nil
 	}
 	if err := c.certificates(ctx, place, secrets); err != nil {
-		return fmt.Errorf("turn the certificates: %w. What was done is noted: run headwater rotate certificates again to go on", c.explain(err))
+		return fmt.Errorf("turn the certificates: %w", err)
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (c *rotateCommand) certificates(ctx context.Context, place local.Place, sec
 		}
 		fmt.Println(what + ", once it is restarted:")
 		roll := rollCommand{placeFlags: c.placeFlags, Anew: !again, Patience: c.Patience}
-		if err := roll.restart(ctx, place, secrets); err != nil {
+		if err := roll.restart(ctx, place, secrets, "headwater rotate certificates"); err != nil {
 			return err
 		}
 		if err := renewal.Restarted(); err != nil {
