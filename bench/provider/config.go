@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// subject under measurement: a provider and how its configuration is written.
+// contestant is a provider under measurement and how its configuration is written.
 type contestant struct {
 	name    string
 	source  string // of the provider, in the mirror
