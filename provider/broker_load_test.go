@@ -72,7 +72,7 @@ func (f *traffic) run() {
 	})
 	seeds := kgo.SeedBrokers(f.c.Config.BootstrapServers...)
 	session, err := kgo.NewGroupTransactSession(seeds, kgo.TransactionalID("copy"), kgo.ConsumerGroup("copy"), kgo.ConsumeTopics(trafficIn),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.MetadataMaxAge(time.Second), kgo.MetadataMinAge(50*time.Millisecond))
 	if err != nil {
 		f.t.Fatal(err)
