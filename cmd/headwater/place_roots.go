@@ -22,6 +22,15 @@ const lockFile = ".terraform.lock.hcl"
 type placeRoot struct {
 	place, name string
 	run         *terraformRun
+	quiet       bool // show no steps: the output is a document
+}
+
+// begin shows that a step of the root began.
+func (r placeRoot) begin(name string, total int64) *step {
+	if r.quiet {
+		return &step{quiet: true}
+	}
+	return begin(name, total)
 }
 
 // plans is where the root's plan and its JSON go. Both may hold secrets.
@@ -117,7 +126,7 @@ func sortedNames(m map[string][]string) []string {
 // prepare initializes and validates the root, and hands it what earlier roots of
 // the place put out under the names of its variables.
 func (r placeRoot) prepare(ctx context.Context, outputs map[string]json.RawMessage) error {
-	s := begin(r.name, 0)
+	s := r.begin(r.name, 0)
 	defer s.clear()
 	for _, args := range [][]string{{"init", "-reconfigure", "-input=false", "-no-color"}, {"validate", "-no-color"}} {
 		if err := r.terraform(ctx, args...); err != nil {

@@ -32,6 +32,7 @@ func (d deployment) run(ctx context.Context) error {
 	outputs := map[string]json.RawMessage{}
 	refused := false
 	for i, root := range roots {
+		root.quiet = d.markdown
 		if err := root.prepare(ctx, outputs); err != nil {
 			return err
 		}
@@ -83,7 +84,7 @@ func (d deployment) show(root placeRoot, report review.PlanReport) error {
 // review plans the root and holds the plan to the policies. The plan stays in
 // build/plans, for the apply and for headwater review --plan.
 func (r placeRoot) review(ctx context.Context, noLock bool) (review.PlanReport, error) {
-	s := begin("plan", 0)
+	s := r.begin("plan", 0)
 	defer s.clear()
 	args := []string{"plan", "-input=false", "-json", "-out=" + r.plan(".tfplan")}
 	if noLock {
@@ -116,7 +117,7 @@ func (r placeRoot) apply(ctx context.Context, report review.PlanReport) error {
 		_ = os.Remove(r.plan(".tfplan")) // they hold secrets, and their time has passed
 		_ = os.Remove(r.plan(".json"))
 	}()
-	s := begin("apply", int64(len(report.Changes)))
+	s := r.begin("apply", int64(len(report.Changes)))
 	defer s.clear()
 	done, err := r.run.follow(ctx, s, "apply", "-input=false", "-json", r.plan(".tfplan"))
 	if err != nil {

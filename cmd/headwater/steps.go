@@ -23,6 +23,7 @@ type step struct {
 	bar     *mpb.Bar
 	stop    chan struct{} // ends the lines that stand in for a bar
 	lines   sync.WaitGroup
+	quiet   bool // print nothing: the output is a document
 }
 
 // standing is where a step is: so many of total are what, such as "read".
@@ -99,6 +100,9 @@ func (s *step) warn(text string) {
 // done takes the bar away and prints how the step ended.
 func (s *step) done(format string, args ...any) {
 	s.clear()
+	if s.quiet {
+		return
+	}
 	fmt.Printf("  %-12s %s (%.1fs)\n", s.name, fmt.Sprintf(format, args...), time.Since(s.started).Seconds())
 }
 
