@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -149,9 +150,15 @@ func (f *traffic) check(*terraformState) error {
 	return nil
 }
 
+// grown gives the topics twice their partitions.
+func grown(config string) string {
+	return strings.ReplaceAll(config, "partitions = 3", "partitions = 6")
+}
+
 // Moves under load cost no record and no copy, and double none: a broker is drained
 // under a producer and a transactional processor, stopped, unregistered, added back
-// and filled; their topics get three replicas instead of one.
+// and filled; their topics get three replicas instead of one and more partitions; an
+// apply that is killed in the middle of a drain is run again.
 func TestMovesLoseNothing(t *testing.T) {
 	c := kafkatest.Start(t, kafkatest.WithBrokers(4))
 	c.NeedsReal()
@@ -168,9 +175,14 @@ func TestMovesLoseNothing(t *testing.T) {
 		resource.TestStep{
 			PreConfig: func() { c.RestartBroker(3) },
 			Config:    with(3, leaving("rebalance = true\n  on_destroy = \"abandon\"")),
-			Check: resource.ComposeTestCheckFunc(holding(c, 3, func(n int) bool { return n > 0 }),
-				f.check),
+			Check:     holding(c, 3, func(n int) bool { return n > 0 }),
 		},
-		resource.TestStep{Config: on(c, unprotected(replicated(3, trafficIn, trafficOut))+leaving(`on_destroy = "abandon"`))},
+		resource.TestStep{
+			Config: grown(with(3, leaving("rebalance = true\n  on_destroy = \"abandon\""))),
+			Check:  resource.ComposeTestCheckFunc(drainKilled(t, c), f.check),
+			// The drain was another root's.
+			ExpectNonEmptyPlan: true,
+		},
+		resource.TestStep{Config: on(c, unprotected(grown(replicated(3, trafficIn, trafficOut)))+leaving(`on_destroy = "abandon"`))},
 	)
 }
