@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -77,12 +78,42 @@ func TestLockoutIsRefusedBeforeWriting(t *testing.T) {
 	if failed := admin.aclWriter.remove(t.Context(), second); len(failed) > 0 {
 		t.Fatal(failed)
 	}
+	everyBrokerHas(t, c, 2)
 	err := deployer.revokeACLs(t.Context(), first)
 	if err == nil || !flexible("User:deployer would be locked out").MatchString(err.Error()) {
 		t.Errorf("revoke the last rights: got %v, want a refusal", err)
 	}
 	if err := holdsEntries(c, 2); err != nil {
 		t.Error(err)
+	}
+}
+
+// everyBrokerHas waits until each broker knows of so many ACLs: real ones learn of
+// a change one after the other.
+func everyBrokerHas(t *testing.T, c *kafkatest.Cluster, want int) {
+	t.Helper()
+	client := c.Client()
+	ask := kmsg.NewPtrDescribeACLsRequest()
+	ask.ResourceType, ask.ResourcePatternType = kmsg.ACLResourceTypeAny, kmsg.ACLResourcePatternTypeAny
+	ask.Operation, ask.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
+	for _, broker := range client.SeedBrokers() {
+		for tries := 0; ; tries++ {
+			answer, err := broker.Request(t.Context(), ask)
+			if err != nil {
+				t.Fatal(err)
+			}
+			have := 0
+			for _, resource := range answer.(*kmsg.DescribeACLsResponse).Resources {
+				have += len(resource.ACLs)
+			}
+			if have == want {
+				break
+			}
+			if tries == 500 {
+				t.Fatalf("a broker has %d ACLs, want %d", have, want)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
 }
 
