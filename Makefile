@@ -34,7 +34,7 @@ PROCESSORS   := $(addprefix ./,$(filter-out processors/internal,$(wildcard proce
 # Tests that start the whole platform are in test/; the rest need no platform.
 UNIT         := $(shell go list ./... 2>/dev/null | grep -v -e /test$$ -e /test/)
 
-.PHONY: help apply images validate artifacts shellcheck policy review workflows up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench bench-provider
+.PHONY: help apply images validate artifacts shellcheck test-bootstrap policy review workflows up down clean test chaos check build lint fmt fmt-check generate generate-check unit simulation flow autoscale survive modules plan bench bench-provider
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,10 @@ modules: build ## terraform test of each module
 
 artifacts: ## what Kafka's nodes on AWS run, by digest into build/artifacts; BUCKET=name uploads it (Python, Maven)
 	@PATH="$(CURDIR)/$(AWS_TOOLS)/bin:$$PATH" modules/kafka_cluster/artifacts.sh $(BUCKET)
+
+test-bootstrap: build artifacts $(AWS_TOOLS)/bin/aws ## nodes of Kafka boot from their user data, and find their disks or refuse (root, Java's and AWS's tools)
+	@command -v mkfs.xfs >/dev/null || { apt-get update -qq && apt-get install -y -qq xfsprogs >/dev/null; }
+	go test -count=1 -timeout 40m -v ./test/bootstrap
 
 bench: build ## measure speed, latency, state and the peer (about 45 minutes; see docs/benchmarks.md)
 	@go build -o build/tools/bench ./bench
