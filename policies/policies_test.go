@@ -224,7 +224,7 @@ func TestPlanFiles(t *testing.T) {
 // A policy says yes only to what is a plan.
 func TestRefusesWhatIsNoPlan(t *testing.T) {
 	for text, want := range map[string]string{
-		`nonsense`:                                "give what terraform show -json",
+		`nonsense, that is no JSON`:               "give what terraform show -json",
 		`{"format_version": "9.0"}`:               "unsupported plan format",
 		`{"format_version": "1.0", "values": {}}`: "not of a state",
 		`{"resource_changes": []}`:                "format version is missing",
