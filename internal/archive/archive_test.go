@@ -16,15 +16,15 @@ import (
 
 const testTopicID = "00112233445566778899aabbccddeeff"
 
-// rows are events of a partition: offset i happened i*7 minutes into a day, so that
-// a batch spans hours, with gaps where a transaction's marker would be.
+// rows are events of a partition: offset i happened i*3 minutes into a day, so that
+// a batch may span hours, with gaps where a transaction's marker would be.
 func rows(first, next int64) []Row {
 	var list []Row
 	for i := first; i < next; i++ {
 		if i%5 == 4 {
 			continue
 		}
-		at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * 7 * time.Minute).UnixMilli()
+		at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(i) * 3 * time.Minute).UnixMilli()
 		list = append(list, Row{
 			Type: "browsing.page_viewed", Source: "test", ID: fmt.Sprint(i), Customer: "ada",
 			Time: at, ReceivedTime: at, SchemaID: 7, Data: `{"url":"/"}`, Offset: i,
@@ -147,7 +147,7 @@ func TestEachRowIsThereOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
 		disk := memory{}
-		const end = 150
+		const end = 60
 		s := Stream{testTopicID, 3}
 		calls := rapid.Custom(func(t *rapid.T) fate { return fate(max(0, rapid.IntRange(-12, 2).Draw(t, "fate"))) })
 		store := failing{disk, func() fate { return calls.Draw(t, "call") }}
@@ -161,7 +161,7 @@ func TestEachRowIsThereOnce(t *testing.T) {
 		}
 		writers := []*Writer{NewWriter(store, "t"), NewWriter(store, "t")}
 		at := []int64{0, 0} // where each believes the next batch begins: one may sleep
-		for step := 0; step < 60; step++ {
+		for step := 0; step < 25; step++ {
 			i := rapid.IntRange(0, 1).Draw(t, "writer")
 			w := writers[i]
 			w.now = func() time.Time { return now }
@@ -175,7 +175,7 @@ func TestEachRowIsThereOnce(t *testing.T) {
 				now = now.Add(abandonedAfter + time.Second)
 				_, _ = w.Sweep(ctx, s, at[i])
 			default:
-				next := min(end, at[i]+int64(rapid.IntRange(1, 40).Draw(t, "rows")))
+				next := min(end, at[i]+int64(rapid.IntRange(1, 20).Draw(t, "rows")))
 				if next <= at[i] {
 					continue
 				}
@@ -240,7 +240,7 @@ func uncounted(t *rapid.T, store Store) []string {
 func TestFilesOfARange(t *testing.T) {
 	ctx := context.Background()
 	store := memory{}
-	if _, err := NewWriter(store, "t").Write(ctx, Stream{testTopicID, 3}, 0, 400, rows(0, 400)); err != nil {
+	if _, err := NewWriter(store, "t").Write(ctx, Stream{testTopicID, 3}, 0, 900, rows(0, 900)); err != nil {
 		t.Fatal(err)
 	}
 	since := time.Date(2026, 3, 1, 22, 30, 0, 0, time.UTC)

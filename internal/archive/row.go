@@ -35,10 +35,14 @@ type Row struct {
 // At is when the event happened.
 func (r Row) At() time.Time { return time.UnixMilli(r.Time).UTC() }
 
+// pageBytes is the buffer of each column: an hour of few events must not cost the
+// memory of one with many.
+func pageBytes(rows int) int { return min(max(rows*64, 2<<10), parquet.DefaultPageBufferSize) }
+
 // encode writes rows as one Parquet file.
 func encode(rows []Row) ([]byte, error) {
 	var b bytes.Buffer
-	w := parquet.NewGenericWriter[Row](&b, parquet.Compression(&parquet.Zstd))
+	w := parquet.NewGenericWriter[Row](&b, parquet.Compression(&parquet.Zstd), parquet.PageBufferSize(pageBytes(len(rows))))
 	if _, err := w.Write(rows); err != nil {
 		return nil, fmt.Errorf("write Parquet: %w", err)
 	}

@@ -57,6 +57,10 @@ func newArchiver(ctx context.Context, s settings) (*archiver, error) {
 	if a.registry, err = event.NewRegistry(s.registry); err != nil {
 		return nil, err
 	}
+	// The client joins the group in the background as soon as it is made: its
+	// callbacks wait until the archiver is whole.
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.client, err = s.kafka.Client(
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(topic),
@@ -81,7 +85,10 @@ func (a *archiver) close() { a.client.Close() }
 // assigned begins each new partition where its commits in the archive end, whatever
 // the group's offsets say.
 func (a *archiver) assigned(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	details, err := a.admin.ListTopics(ctx, topic)
+	a.mu.Lock()
+	admin := a.admin
+	a.mu.Unlock()
+	details, err := admin.ListTopics(ctx, topic)
 	if err == nil {
 		err = details.Error()
 	}
