@@ -24,8 +24,8 @@ func broker(node int, rest string) string {
 func TestBrokerLifecycle(t *testing.T) {
 	t.Parallel()
 	c := kafkatest.Start(t, kafkatest.WithBrokers(3))
-	first := broker(2, `config = { "log.cleaner.threads" = "2", "num.io.threads" = "8" }`)
-	second := broker(2, `config = { "log.cleaner.threads" = "4" }`)
+	first := broker(2, `config = { "message.max.bytes" = "2097152", "num.io.threads" = "8" }`)
+	second := broker(2, `config = { "message.max.bytes" = "4194304" }`)
 	updates := resource.ConfigPlanChecks{
 		PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(testBroker, plancheck.ResourceActionUpdate)},
 	}
@@ -36,11 +36,11 @@ func TestBrokerLifecycle(t *testing.T) {
 				PostApplyPostRefresh: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()},
 			},
 			Check: resource.ComposeTestCheckFunc(
-				brokerHas(c, 2, map[string]string{"log.cleaner.threads": "2", "num.io.threads": "8"}),
+				brokerHas(c, 2, map[string]string{"message.max.bytes": "2097152", "num.io.threads": "8"}),
 				resource.TestCheckResourceAttr(testBroker, "host", "127.0.0.1"),
 			),
 		},
-		resource.TestStep{Config: on(c, second), ConfigPlanChecks: updates, Check: brokerHas(c, 2, map[string]string{"log.cleaner.threads": "4"})},
+		resource.TestStep{Config: on(c, second), ConfigPlanChecks: updates, Check: brokerHas(c, 2, map[string]string{"message.max.bytes": "4194304"})},
 		resource.TestStep{
 			ResourceName: testBroker, ImportState: true, ImportStateId: "2",
 			ImportStateVerify: true, ImportStateVerifyIdentifierAttribute: "node_id",
@@ -48,12 +48,12 @@ func TestBrokerLifecycle(t *testing.T) {
 		},
 		resource.TestStep{
 			PreConfig: func() {
-				reset := []kadm.AlterConfig{{Op: kadm.DeleteConfig, Name: "log.cleaner.threads"}}
+				reset := []kadm.AlterConfig{{Op: kadm.DeleteConfig, Name: "message.max.bytes"}}
 				if _, err := c.Admin().AlterBrokerConfigs(context.Background(), reset, 2); err != nil {
 					t.Fatal(err)
 				}
 			},
-			Config: on(c, second), ConfigPlanChecks: updates, Check: brokerHas(c, 2, map[string]string{"log.cleaner.threads": "4"}),
+			Config: on(c, second), ConfigPlanChecks: updates, Check: brokerHas(c, 2, map[string]string{"message.max.bytes": "4194304"}),
 		},
 		resource.TestStep{ // the node has left: adding it waits, and says for what
 			PreConfig: func() {

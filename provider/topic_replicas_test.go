@@ -107,6 +107,7 @@ func placed(c *kafkatest.Cluster, factor, racks int, names ...string) resource.T
 func TestMoveThatIsNotMade(t *testing.T) {
 	t.Parallel()
 	c := kafkatest.Start(t)
+	c.Fake()
 	accept(t,
 		resource.TestStep{Config: on(c, replicated(1, "raw.web.clicked"))},
 		resource.TestStep{Config: on(c, replicated(2, "raw.web.clicked")), ExpectError: flexible("The brokers took the move of raw.web.clicked-")},

@@ -36,8 +36,16 @@ func fill(t *testing.T, client *kgo.Client, topic string, brokers ...int32) {
 		}
 		return plan, nil
 	}
-	if err := NewReassigner(client, Options{Poll: 50 * time.Millisecond}).Run(t.Context(), place); err != nil {
-		t.Fatal(err)
+	// Brokers hear of a new topic and of its place one by one: go on when none of
+	// those asked lags behind.
+	for agreed := 0; agreed < 10; {
+		if err := NewReassigner(client, Options{Poll: 50 * time.Millisecond}).Run(t.Context(), place); err != nil {
+			t.Fatal(err)
+		}
+		agreed++
+		if got := replicasOf(t, client, topic); !slices.EqualFunc(got, [][]int32{brokers, brokers}, slices.Equal[[]int32]) {
+			agreed = 0
+		}
 	}
 	value := make([]byte, 64<<10)
 	for i := range bulk / len(value) {
