@@ -39,6 +39,10 @@ var operations = []operation{
 	{"the active controller is killed", killController, 5 * time.Minute},
 	{"all nodes are restarted by roll", roll, 25 * time.Minute},
 	{"all certificates are turned", rotateCertificates, 25 * time.Minute},
+	{"a broker is drained, stopped and unregistered", leave, 10 * time.Minute},
+	{"it is added back and gets its share", comeBack, 10 * time.Minute},
+	{"a topic gets more partitions, and three replicas instead of one", grow, 10 * time.Minute},
+	{"terraform apply is killed in a drain and run again", killApply, 10 * time.Minute},
 }
 
 // Nothing that the gateway acknowledged is lost or counted twice, and nobody sees
