@@ -98,7 +98,7 @@ real: build ## CI's tests on Apache Kafka and Apicurio (20 minutes; Java 17, Mav
 	HEADWATER_KAFKA=apache HEADWATER_TEST_KAFKA=apache go test -count=1 -timeout 20m -parallel 1 -run 'TestFollowOneEvent|TestKillLosesNothing' ./test/
 	HEADWATER_TEST_KAFKA=apache HEADWATER_SURVIVE_RATE=1000 go test -count=1 -timeout 20m -v -run 'TestChecker|TestSurvive/(all_passwords|the_active|the_checker)' ./test/survive
 
-survive: build ## six real brokers are managed under load: nothing is lost, doubled or seen as an error (15 minutes; Java 17)
+survive: build ## six real brokers are managed under load: nothing is lost, doubled or seen as an error (20 minutes; Java 17)
 	HEADWATER_TEST_KAFKA=apache go test -count=1 -timeout 70m -v ./test/survive
 
 # Modules of AWS need its provider, 700 MB, from the registry or from a mirror on this machine.
