@@ -22,8 +22,13 @@ func (b *batch) add(r archive.Row, now time.Time) {
 		b.since = now
 	}
 	b.rows = append(b.rows, r)
-	b.bytes += len(r.Data) + len(r.Undecoded) + len(r.ID) + len(r.Customer) + 100
+	b.bytes += rowBytes(r)
 	b.next = r.Offset + 1
+}
+
+// rowBytes is about what a row takes of the memory.
+func rowBytes(r archive.Row) int {
+	return len(r.Data) + len(r.Undecoded) + len(r.ID) + len(r.Customer) + 100
 }
 
 func (b *batch) full(l limits) bool { return len(b.rows) >= l.rows || b.bytes >= l.bytes }
@@ -47,7 +52,7 @@ func (b *batch) committed(next int64, now time.Time) {
 	for _, r := range b.rows {
 		if r.Offset >= next {
 			kept = append(kept, r)
-			bytes += len(r.Data)
+			bytes += rowBytes(r)
 		}
 	}
 	clear(b.rows[len(kept):])
