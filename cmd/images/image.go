@@ -94,6 +94,9 @@ func config(s source, arch string) *v1.ConfigFile {
 			Entrypoint: []string{"/usr/local/bin/" + s.name()},
 			Env:        []string{"PATH=/usr/local/bin", "SSL_CERT_FILE=/" + certificates, "HOME=/" + home},
 			StopSignal: "SIGTERM",
+			// Where the rest is read-only, ECS mounts volumes here and gives them to the
+			// image's user only if the image names them.
+			Volumes: map[string]struct{}{"/" + home: {}, "/tmp": {}},
 			Labels: map[string]string{
 				"org.opencontainers.image.title":       s.name(),
 				"org.opencontainers.image.description": "Headwater: " + s.name(),

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // blocks returns the top-level blocks of one Terraform file.
@@ -114,6 +116,77 @@ func TestVariablesAndOutputsAreDescribed(t *testing.T) {
 			t.Errorf("%s: %s stand out of order: A to Z", path, strings.Join(names, ", "))
 		}
 	})
+}
+
+// A processor is told the same wherever it runs: what only one place can mean is
+// listed here; the rest has one name and one type, and what objects of both have,
+// one type and one default.
+func TestProcessorsTakeTheSameInputs(t *testing.T) {
+	local, cloud := inputs(t, "modules/processor_local"), inputs(t, "modules/processor")
+	for name, module := range map[string]struct {
+		has, other map[string]input
+		alone      []string
+	}{
+		"modules/processor_local": {local, cloud, []string{"port", "program", "revision", "tasks"}},
+		"modules/processor":       {cloud, local, []string{"image", "listener", "platform", "reads", "rights", "size"}},
+	} {
+		for variable := range module.has {
+			if _, both := module.other[variable]; both == slices.Contains(module.alone, variable) {
+				t.Errorf("%s: variable %q: list it here if only this module has it, else give it to both", name, variable)
+			}
+		}
+	}
+	for variable, here := range local {
+		if there, ok := cloud[variable]; ok && !here.within(there) {
+			t.Errorf("variable %q is %s on the local platform and %s on AWS, or its defaults differ", variable, here.kind.FriendlyName(), there.kind.FriendlyName())
+		}
+	}
+	if local["autoscale"].within(local["state"]) {
+		t.Error("two objects that have nothing in common count as one")
+	}
+}
+
+// input is a variable's type with the defaults that optional attributes have.
+type input struct {
+	kind     cty.Type
+	defaults *typeexpr.Defaults
+}
+
+// within reports whether i is the same as other, or an object of which other has
+// every attribute.
+func (i input) within(other input) bool {
+	if !i.kind.IsObjectType() || !other.kind.IsObjectType() {
+		return i.kind.Equals(other.kind)
+	}
+	for name, kind := range i.kind.AttributeTypes() {
+		if !other.kind.HasAttribute(name) || !kind.Equals(other.kind.AttributeType(name)) ||
+			i.kind.AttributeOptional(name) != other.kind.AttributeOptional(name) ||
+			!i.unless(name).RawEquals(other.unless(name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// unless is what an optional attribute is unless set.
+func (i input) unless(name string) cty.Value {
+	if i.defaults == nil {
+		return cty.NilVal
+	}
+	return i.defaults.DefaultValues[name]
+}
+
+func inputs(t *testing.T, dir string) map[string]input {
+	t.Helper()
+	all := map[string]input{}
+	for _, b := range blocks(t, dir+"/variables.tf") {
+		kind, defaults, diags := typeexpr.TypeConstraintWithDefaults(b.Body.Attributes["type"].Expr)
+		if diags.HasErrors() {
+			t.Errorf("%s: variable %q: %s", dir, b.Labels[0], diags.Error())
+		}
+		all[b.Labels[0]] = input{kind, defaults}
+	}
+	return all
 }
 
 // How two places differ must be answered by diff -r, and only by sizes.
