@@ -120,7 +120,7 @@ func (f *fixture) start(interval time.Duration) *running {
 	f.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := newArchiver(ctx, settings{
-		kafka: f.cluster.Config, archive: "file://" + f.dir, interval: interval, registry: f.registry.URL,
+		kafka: f.cluster.Config, archive: "file://" + f.dir, interval: interval, drain: drainTimeout, registry: f.registry.URL,
 		limits: limits{rows: 40, bytes: 1 << 20},
 	})
 	if err != nil {
@@ -278,9 +278,9 @@ func (f *fixture) waiting(a *running) error {
 // Settings that are missing or malformed are named, all at once.
 func TestSettingsAreChecked(t *testing.T) {
 	_, err := fromEnvironment(func(name string) string {
-		return map[string]string{envInterval: "soon"}[name]
+		return map[string]string{envInterval: "soon", envDrain: "-1s"}[name]
 	})
-	for _, word := range []string{envArchive, envProbes, envRegistry, envInterval, "5m"} {
+	for _, word := range []string{envArchive, envProbes, envRegistry, envInterval, envDrain, "5m"} {
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%v does not name %s", err, word)
 		}

@@ -26,8 +26,8 @@ const (
 	pollWait    = 250 * time.Millisecond
 	// writeTimeout bounds a write, so that a storage that hangs is one that fails.
 	writeTimeout = 2 * time.Minute
-	// drainTimeout bounds the last writes after SIGTERM. What they do not reach is
-	// read again by the next owner.
+	// drainTimeout bounds the last writes after SIGTERM, unless the settings do. What
+	// they do not reach is read again by the next owner.
 	drainTimeout = 45 * time.Second
 )
 
@@ -291,7 +291,7 @@ func (a *archiver) count(c archive.Commit, lost bool, took time.Duration) {
 
 // drain writes what is left and leaves the group.
 func (a *archiver) drain() error {
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), a.settings.drain)
 	defer cancel()
 	var errs []error
 	a.mu.Lock()

@@ -21,10 +21,14 @@ import (
 
 	"headwater.internal/platform/internal/supervisor/lifeline"
 	"headwater.internal/platform/internal/topology"
+	"headwater.internal/platform/processors/internal/probe"
 	"headwater.internal/platform/schemas/processed"
 )
 
 func main() {
+	if code, asked := probe.Asked(os.Args[1:], os.Getenv); asked {
+		os.Exit(code)
+	}
 	if len(os.Args) > 1 && os.Args[1] == "--describe" {
 		_ = json.NewEncoder(os.Stdout).Encode(description)
 		return

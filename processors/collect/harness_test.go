@@ -62,7 +62,7 @@ func (p *platform) run(cfg kafka.Config) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	g, err := newGateway(settings{kafka: cfg, catalogueTopic: event.CatalogueTopic, keys: keys, timeout: 2 * time.Second}, kgo.MetadataMinAge(10*time.Millisecond))
+	g, err := newGateway(settings{kafka: cfg, catalogueTopic: event.CatalogueTopic, keys: keys, timeout: 2 * time.Second, drain: drainTimeout}, kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {
 		p.t.Fatal(err)
 	}

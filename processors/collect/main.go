@@ -22,9 +22,13 @@ import (
 
 	"headwater.internal/platform/internal/supervisor/lifeline"
 	"headwater.internal/platform/internal/topology"
+	"headwater.internal/platform/processors/internal/probe"
 )
 
 func main() {
+	if code, asked := probe.Asked(os.Args[1:], os.Getenv); asked {
+		os.Exit(code)
+	}
 	if len(os.Args) > 1 && os.Args[1] == "--describe" {
 		_ = json.NewEncoder(os.Stdout).Encode(description)
 		return
@@ -69,8 +73,8 @@ func run() error {
 	return g.serve(ctx)
 }
 
-// drainTimeout is how long requests under way may still take after SIGTERM. The
-// longest of them waits produceTimeout.
+// drainTimeout is how long requests under way may still take after SIGTERM, unless
+// [envDrain] says so. The longest of them waits produceTimeout.
 const drainTimeout = produceTimeout + 5*time.Second
 
 // serve listens until ctx ends, then drains: no new connections, answers for
@@ -93,7 +97,7 @@ func (g *gateway) serve(ctx context.Context) error {
 	group.Go(func() error {
 		<-ctx.Done()
 		g.draining.Store(true)
-		deadline, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		deadline, cancel := context.WithTimeout(context.Background(), g.settings.drain)
 		defer cancel()
 		// The events' listener closes first; probes may ask until the end.
 		errs := make([]error, 0, len(servers))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
@@ -10,13 +11,15 @@ import (
 
 	"headwater.internal/platform/internal/event"
 	"headwater.internal/platform/internal/kafka"
+	"headwater.internal/platform/processors/internal/probe"
 )
 
 // Environment variables of the gateway, besides those of [kafka.FromEnvironment].
 const (
 	envListen         = "HEADWATER_LISTEN"          // host:port that takes events
-	envProbes         = "HEADWATER_HTTP_ADDRESS"    // host:port for health and metrics, by the supervisor
+	envProbes         = probe.EnvAddress            // host:port for health and metrics
 	envWriteKeys      = "HEADWATER_WRITE_KEYS"      // name:key, comma separated
+	envDrain          = "HEADWATER_DRAIN_TIMEOUT"   // from SIGTERM to the end, 15 s when empty
 	envCatalogueTopic = "HEADWATER_CATALOGUE_TOPIC" // headwater.catalogue when empty
 )
 
@@ -27,6 +30,7 @@ type settings struct {
 	catalogueTopic string
 	keys           writeKeys
 	timeout        time.Duration // how long to wait for the brokers
+	drain          time.Duration // from SIGTERM to the end
 }
 
 func fromEnvironment() (settings, error) {
@@ -35,6 +39,10 @@ func fromEnvironment() (settings, error) {
 		return settings{}, err
 	}
 	cluster.ClientID = "collect"
+	drain, err := kafka.DurationFromEnvironment(envDrain)
+	if err != nil {
+		return settings{}, err
+	}
 	keys, err := parseWriteKeys(os.Getenv(envWriteKeys))
 	if err != nil {
 		return settings{}, err
@@ -46,6 +54,7 @@ func fromEnvironment() (settings, error) {
 		catalogueTopic: os.Getenv(envCatalogueTopic),
 		keys:           keys,
 		timeout:        produceTimeout,
+		drain:          cmp.Or(drain, drainTimeout),
 	}
 	if s.listen == "" {
 		s.listen = "127.0.0.1:19080"

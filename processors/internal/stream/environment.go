@@ -11,24 +11,37 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"headwater.internal/platform/processors/internal/probe"
 )
 
 // Environment variables that every task is started with.
 const (
 	envTask     = "HEADWATER_TASK"                // ordinal, stable over restarts
-	envStateDir = "HEADWATER_STATE_DIR"           // shared by the tasks of a deployment
-	envHTTP     = "HEADWATER_HTTP_ADDRESS"        // host:port of /healthz, /readyz, /metrics
+	envSlots    = "HEADWATER_SLOTS"               // in the place of it: take a free one below this number
+	envStateDir = "HEADWATER_STATE_DIR"           // shared by the tasks of a deployment; optional with envSlots
+	envHTTP     = probe.EnvAddress                // host:port of /healthz, /readyz, /metrics
 	envRegistry = "HEADWATER_SCHEMA_REGISTRY_URL" // schema registry
 	envCommit   = "HEADWATER_COMMIT_INTERVAL"     // optional, e.g. 20ms: of all transactions
 	envProtocol = "HEADWATER_GROUP_PROTOCOL"      // optional, classic or consumer
 	envStandbys = "HEADWATER_STANDBYS"            // optional, e.g. 1
 	envPatience = "HEADWATER_SCHEMA_PATIENCE"     // optional, e.g. 30s
+	envDrain    = "HEADWATER_DRAIN_TIMEOUT"       // optional, e.g. 25s
 )
+
+// drainTimeout is how long a task may take from SIGTERM to its end.
+const drainTimeout = 25 * time.Second
+
+// mostSlots bounds a slip of the pen: a task asks for one slot after the other.
+const mostSlots = 1000
 
 // environment is how one task was started.
 type environment struct {
 	task, stateDir, httpAddress, registryURL string
 
+	slots    int           // that one is taken of, where task is empty
+	lost     func() error  // says whether the slot was lost; nil for a task that was numbered
+	drain    time.Duration // from SIGTERM to the end
 	limits   Limits
 	protocol protocol
 	standbys int // warm copies of each partition
@@ -40,8 +53,8 @@ type environment struct {
 func readEnvironment() (environment, error) {
 	settings := &Settings{lookup: os.LookupEnv}
 	env := environment{
-		task:        settings.required(envTask),
-		stateDir:    settings.required(envStateDir),
+		task:        settings.text(envTask),
+		stateDir:    settings.text(envStateDir),
 		httpAddress: settings.required(envHTTP),
 		registryURL: settings.required(envRegistry),
 		limits:      DefaultLimits(),
@@ -49,7 +62,10 @@ func readEnvironment() (environment, error) {
 	}
 	env.limits.fix(settings.Duration(envCommit, 0, ""))
 	env.protocol = protocol(settings.choice(envProtocol, string(classicProtocol), string(consumerProtocol)))
-	env.standbys = settings.number(envStandbys)
+	env.standbys = settings.number(envStandbys, 0, 8)
+	env.slots = settings.number(envSlots, 1, mostSlots)
+	settings.checkOrdinal(env)
+	env.drain = settings.Duration(envDrain, drainTimeout, "how long a task may take to finish after SIGTERM")
 	env.limits.Patience = settings.Duration(envPatience, env.limits.Patience, "how long an unknown schema may still turn up")
 	return env, settings.err()
 }
@@ -80,15 +96,28 @@ func (s *Settings) Duration(name string, fallback time.Duration, about string) t
 	return d
 }
 
-// number reads a small whole number; 0 unless set.
-func (s *Settings) number(name string) int {
-	text, _ := s.lookup(name)
+// checkOrdinal holds that it is said once where the task's ordinal comes from, and
+// where a numbered task keeps its state.
+func (s *Settings) checkOrdinal(env environment) {
+	switch slots := s.text(envSlots); {
+	case env.task == "" && slots == "":
+		s.errs = append(s.errs, fmt.Errorf("%s and %s are empty: the supervisor sets the one, a task definition the other to the most tasks that may run", envTask, envSlots))
+	case env.task != "" && slots != "":
+		s.errs = append(s.errs, fmt.Errorf("%s is %q and %s is %q: set one of them", envTask, env.task, envSlots, slots))
+	case env.task != "" && env.stateDir == "":
+		s.errs = append(s.errs, fmt.Errorf("%s is empty: the supervisor sets it", envStateDir))
+	}
+}
+
+// number reads a whole number within bounds; 0 unless set.
+func (s *Settings) number(name string, lowest, highest int) int {
+	text := s.text(name)
 	if text == "" {
 		return 0
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 || n > 8 {
-		s.errs = append(s.errs, fmt.Errorf("%s is %q: write a number from 0 to 8", name, text))
+	if err != nil || n < lowest || n > highest {
+		s.errs = append(s.errs, fmt.Errorf("%s is %q: write a number from %d to %d", name, text, lowest, highest))
 	}
 	return n
 }
@@ -105,10 +134,15 @@ func (s *Settings) choice(name string, words ...string) string {
 	return text
 }
 
-func (s *Settings) required(name string) string {
+func (s *Settings) text(name string) string {
 	text, _ := s.lookup(name)
+	return text
+}
+
+func (s *Settings) required(name string) string {
+	text := s.text(name)
 	if text == "" {
-		s.errs = append(s.errs, fmt.Errorf("%s is empty: the supervisor sets it", name))
+		s.errs = append(s.errs, fmt.Errorf("%s is empty: the deployment sets it", name))
 	}
 	return text
 }
@@ -133,12 +167,14 @@ func help(spec Spec, s *Settings) string {
 		settingDoc{envCommit, fmt.Sprintf("%v to %v, by the rate", l.CommitInterval, l.LongestInterval), "how long a transaction stays open"},
 		settingDoc{envProtocol, string(classicProtocol), "who assigns partitions: a task (classic) or the brokers (consumer)"},
 		settingDoc{envStandbys, "0", "warm copies of each partition's state that other tasks keep"},
-		settingDoc{envPatience, l.Patience.String(), "how long an unknown schema may still turn up"})
+		settingDoc{envPatience, l.Patience.String(), "how long an unknown schema may still turn up"},
+		settingDoc{envDrain, drainTimeout.String(), "how long a task may take to finish after SIGTERM"})
 	for _, d := range s.docs {
 		fmt.Fprintf(&b, "  %-28s %s (%s unless set)\n", d.name, d.about, d.fallback)
 	}
-	b.WriteString("and started by the supervisor, which also sets HEADWATER_TASK, HEADWATER_STATE_DIR,\n" +
-		"HEADWATER_HTTP_ADDRESS, HEADWATER_BOOTSTRAP_SERVERS, HEADWATER_SASL_* and HEADWATER_SCHEMA_REGISTRY_URL.\n")
+	b.WriteString("and started by a deployment, which also sets HEADWATER_HTTP_ADDRESS, HEADWATER_BOOTSTRAP_SERVERS, HEADWATER_SASL_*,\n" +
+		"HEADWATER_TLS_CA_PEM, HEADWATER_SCHEMA_REGISTRY_URL, and either HEADWATER_TASK with HEADWATER_STATE_DIR or\n" +
+		"HEADWATER_SLOTS. --probe asks the running task whether it lives. docs/environment.md says more of each.\n")
 	return b.String()
 }
 

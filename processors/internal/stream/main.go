@@ -17,6 +17,7 @@ import (
 
 	"headwater.internal/platform/internal/event"
 	"headwater.internal/platform/internal/kafka"
+	"headwater.internal/platform/processors/internal/probe"
 )
 
 // envLifeline names a file descriptor whose other end the supervisor holds. When
@@ -29,6 +30,9 @@ const envLifeline = "HEADWATER_LIFELINE_FD"
 func Main(spec Spec, build func(*Settings) Rule) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	slog.SetDefault(log)
+	if code, asked := probe.Asked(os.Args[1:], os.Getenv); asked {
+		os.Exit(code)
+	}
 	settings := &Settings{lookup: os.LookupEnv}
 	rule := build(settings)
 	if len(os.Args) == 3 && (os.Args[1] == "--reset" || os.Args[1] == "--skip") {
@@ -77,8 +81,14 @@ func start(ctx context.Context, spec Spec, rule Rule, log *slog.Logger) error {
 		return fmt.Errorf("read the environment of %s: %w", spec.Name, err)
 	}
 	env.logger = kslog.New(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	cfg.ClientID = instanceID(spec.Name, env.task)
-	log = log.With("processor", spec.Name, "task", env.task)
+	remove, err := scratch(&env, spec.Name)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	cfg.ClientID = spec.Name
+	log = log.With("processor", spec.Name)
+	endWithin(ctx, env.drain, log)
 	return run(ctx, cfg, spec, rule, env, log)
 }
 
@@ -126,7 +136,18 @@ func run(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, env enviro
 		}
 		return err
 	}
+	number := &ordinal{cfg: cfg, spec: spec, env: env, metrics: deps.metrics, waiting: server.waiting, log: log}
+	defer number.release()
 	return keepGoing(ctx, log, func() error {
+		cfg, env, err := number.take(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil // told to stop while it waited
+		case err != nil:
+			return err
+		}
+		deps := deps
+		deps.log = log.With("task", env.task)
 		t, err := newTask(ctx, cfg, spec, rule, env.limits, env, deps)
 		if err != nil {
 			return err

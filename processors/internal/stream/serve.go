@@ -19,6 +19,22 @@ import (
 type server struct {
 	http *http.Server
 	task atomic.Pointer[task] // that runs now
+	wait atomic.Value         // a string: why none can run yet
+}
+
+// waiting notes why no task can run yet, "" when one can.
+func (s *server) waiting(why string) { s.wait.Store(why) }
+
+// notReady says why the task cannot work, "" when it can.
+func (s *server) notReady() string {
+	t := s.task.Load()
+	if t != nil && t.group.ready() {
+		return t.group.halts.stopped()
+	}
+	if why, _ := s.wait.Load().(string); why != "" && t == nil {
+		return why
+	}
+	return "joining the group or restoring state"
 }
 
 // serve listens on the address: /healthz says that the process lives, /readyz
@@ -30,12 +46,7 @@ func serve(address string, m *metrics, about topology.Description) (*server, err
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		t := s.task.Load()
-		if t == nil || !t.group.ready() {
-			http.Error(w, "joining the group or restoring state", http.StatusServiceUnavailable)
-			return
-		}
-		if why := t.group.halts.stopped(); why != "" {
+		if why := s.notReady(); why != "" {
 			http.Error(w, why, http.StatusServiceUnavailable)
 			return
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"headwater.internal/platform/internal/kafka"
+	"headwater.internal/platform/processors/internal/slot"
 )
 
 // task is one member of a processor's group: a client, the partitions it was
@@ -23,7 +24,8 @@ type task struct {
 	spec     Spec
 	rule     Rule
 	limits   Limits
-	number   string // HEADWATER_TASK: stable over restarts
+	number   string       // stable over restarts: a successor takes the same
+	lost     func() error // says whether the number may be another task's; nil where it cannot
 	protocol protocol
 	member   *membership // under the consumer protocol
 	copies   int         // of each partition's state, that other tasks keep
@@ -66,7 +68,7 @@ type task struct {
 // newTask makes a task and its client.
 func newTask(ctx context.Context, cfg kafka.Config, spec Spec, rule Rule, l Limits, env environment, deps dependencies) (*task, error) {
 	t := &task{
-		spec: spec, rule: rule, limits: l, number: env.task, protocol: env.protocol, copies: env.standbys,
+		spec: spec, rule: rule, limits: l, number: env.task, lost: env.lost, protocol: env.protocol, copies: env.standbys,
 		lookups: deps.lookups, codecs: deps.codecs, metrics: deps.metrics, log: deps.log,
 		parts:    make(map[int32]*partition),
 		position: make(map[topicPartition]int64),
@@ -134,7 +136,10 @@ func (t *task) run(ctx context.Context) error {
 	if err == nil {
 		err = t.drain(context.WithoutCancel(ctx))
 	}
-	if ctx.Err() != nil {
+	switch {
+	case errors.Is(err, slot.ErrLost):
+		t.abandonSlot(context.WithoutCancel(ctx))
+	case ctx.Err() != nil:
 		t.leave(context.WithoutCancel(ctx), err)
 	}
 	end()
@@ -143,6 +148,9 @@ func (t *task) run(ctx context.Context) error {
 
 func (t *task) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if err := t.holdsNumber(); err != nil {
+			return err
+		}
 		if err := t.settle(ctx); err != nil {
 			return err
 		}

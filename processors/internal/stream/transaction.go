@@ -126,6 +126,9 @@ func (t *task) commitOpen(ctx context.Context) (committed bool, err error) {
 	if err := t.faultAt("flushed"); err != nil {
 		return false, err
 	}
+	if err := t.holdsNumber(); err != nil {
+		return false, err
+	}
 	if committed, err = t.session.End(ctx, try); err != nil {
 		return false, fmt.Errorf("end transaction: %w", err)
 	}
