@@ -155,6 +155,21 @@ func TestDomainsBelongToDifferentTeamsWithReadersOfTheirOwn(t *testing.T) {
 	}
 }
 
+// What a place on AWS knows of a processor's inputs comes from the list of streams:
+// a topic that is not on it cannot be read there.
+func TestStreamsOfThePlatformAreListed(t *testing.T) {
+	_, list, found := strings.Cut(read(t, "platform.tf"), "_streams = merge(")
+	list, _, closed := strings.Cut(list, "event.type =>")
+	if !found || !closed {
+		t.Fatal("platform.tf has no list of streams")
+	}
+	for name, c := range calls(t) {
+		if listed := strings.Contains(list, "module."+c.label+","); listed != (c.file == "platform.tf") {
+			t.Errorf("%s of %s: listed among _streams in platform.tf: %t", name, c.file, listed)
+		}
+	}
+}
+
 // A call of the Segment API leads to one event, or the answer would depend on
 // the order of declarations.
 func TestSegmentCallsLeadToOneEvent(t *testing.T) {

@@ -2,7 +2,7 @@
 # other processors make of that, and the books they keep.
 locals {
   # Processors that read or write events; their programs are in processors/.
-  processors = ["aggregate", "collect", "refine", "sessionize"]
+  processors = ["aggregate", "archive", "collect", "refine", "sessionize"]
 
   # Those that work in Kafka transactions: each writes its ledger and its dead
   # letters with its outputs.
@@ -18,6 +18,16 @@ locals {
   }
 }
 
+locals {
+  # What processors read of each other. Raw events are refine's, all that there are.
+  _streams = merge(
+    { for event in [
+      module.count_changes, module.customer_events, module.event_counts, module.identity_links, module.session_pieces, module.sessions,
+    ] : event.type => { partitions = event.partitions, consumers = event.consumers } },
+    { "raw.*" = { partitions = var.sizes["standard"].partitions, consumers = toset(["refine"]) } },
+  )
+}
+
 module "customer_events" {
   source   = "../modules/event"
   platform = local.platform
@@ -30,7 +40,7 @@ module "customer_events" {
   retention   = "30d"
   size        = "keyed"
   producers   = ["refine"]
-  consumers   = ["aggregate", "analytics", "personalization", "sessionize"]
+  consumers   = ["aggregate", "analytics", "archive", "personalization", "sessionize"]
 }
 
 module "identity_links" {
@@ -45,7 +55,7 @@ module "identity_links" {
   retention   = "latest"
   size        = "keyed"
   producers   = ["refine"]
-  consumers   = ["aggregate", "identity", "refine", "sessionize"]
+  consumers   = ["aggregate", "identity", "sessionize"]
 }
 
 # What an anonymous id left behind travels to its customer's partition by these
@@ -177,4 +187,16 @@ resource "headwater_acl" "dead_letters" {
   operations    = ["DESCRIBE", "WRITE"]
   resource_type = "TOPIC"
   resource_name = headwater_topic.dead_letters.name
+}
+
+# The capacity publisher asks how much is in what processors read, and reads none
+# of it.
+resource "headwater_acl" "capacity" {
+  for_each = toset(["processed.", "raw.", "repartition."])
+
+  principal     = "User:capacity"
+  operations    = ["DESCRIBE"]
+  resource_type = "TOPIC"
+  resource_name = each.key
+  pattern_type  = "PREFIXED"
 }

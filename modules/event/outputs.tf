@@ -1,3 +1,13 @@
+output "consumers" {
+  description = "Teams and processors that may read it."
+  value       = var.consumers
+}
+
+output "partitions" {
+  description = "Partitions of its topic."
+  value       = local._size.partitions
+}
+
 output "schema_id" {
   description = "The registry's id of the schema's current version."
   value       = headwater_schema_subject.this.schema_id

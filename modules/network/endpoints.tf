@@ -44,6 +44,39 @@ locals {
         Condition = { StringEquals = { "aws:ResourceAccount" = data.aws_caller_identity.this.account_id } }
       },
       {
+        # The runner makes the archive's bucket. Only its role may, wherever it calls from.
+        Sid       = "MakeOwnBuckets"
+        Effect    = "Allow"
+        Principal = "*"
+        Action = [
+          "s3:CreateBucket",
+          "s3:DeleteBucket",
+          "s3:DeleteBucketPolicy",
+          "s3:GetAccelerateConfiguration",
+          "s3:GetBucketAcl",
+          "s3:GetBucketCORS",
+          "s3:GetBucketLogging",
+          "s3:GetBucketObjectLockConfiguration",
+          "s3:GetBucketPolicy",
+          "s3:GetBucketPublicAccessBlock",
+          "s3:GetBucketRequestPayment",
+          "s3:GetBucketTagging",
+          "s3:GetBucketVersioning",
+          "s3:GetBucketWebsite",
+          "s3:GetEncryptionConfiguration",
+          "s3:GetLifecycleConfiguration",
+          "s3:GetReplicationConfiguration",
+          "s3:PutBucketPolicy",
+          "s3:PutBucketPublicAccessBlock",
+          "s3:PutBucketTagging",
+          "s3:PutBucketVersioning",
+          "s3:PutEncryptionConfiguration",
+          "s3:PutLifecycleConfiguration",
+        ]
+        Resource  = "arn:aws:s3:::${var.name}-*"
+        Condition = { StringEquals = { "aws:PrincipalAccount" = data.aws_caller_identity.this.account_id } }
+      },
+      {
         Sid       = "LayersOfImages"
         Effect    = "Allow"
         Principal = "*"

@@ -1,7 +1,6 @@
-data "aws_region" "this" {}
-
 locals {
-  _name = "${var.platform.name}-processor-${var.name}"
+  _name   = "${var.platform.name}-processor-${var.name}"
+  _region = split(":", var.platform.ecs_cluster.arn)[3]
 
   # Health and metrics are for the container alone: what /state tells is of customers.
   _probes = "127.0.0.1:9464"
@@ -12,7 +11,7 @@ locals {
 
   _environment = merge(
     {
-      AWS_REGION                    = data.aws_region.this.name
+      AWS_REGION                    = local._region
       HEADWATER_BOOTSTRAP_SERVERS   = var.platform.kafka.bootstrap_servers
       HEADWATER_HTTP_ADDRESS        = local._probes
       HEADWATER_SASL_MECHANISM      = "SCRAM-SHA-512"
@@ -96,7 +95,7 @@ resource "aws_ecs_task_definition" "this" {
       logDriver = "awslogs"
       options = {
         awslogs-group         = aws_cloudwatch_log_group.this.name
-        awslogs-region        = data.aws_region.this.name
+        awslogs-region        = local._region
         awslogs-stream-prefix = var.name
       }
     }

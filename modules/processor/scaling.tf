@@ -140,6 +140,25 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
   alarm_actions       = [aws_appautoscaling_policy.lag[each.key].arn]
 }
 
+# More tasks did not help: a hot key, a slow rule, the ceiling, or no task at all.
+resource "aws_cloudwatch_metric_alarm" "behind" {
+  for_each = local._by_law
+
+  alarm_name          = "${local._name}-behind"
+  alarm_description   = "${var.name} has been ${var.autoscale.lag_seconds} s or more behind for ten minutes. See docs/metrics.md."
+  namespace           = local._metrics.namespace
+  metric_name         = local._metrics.lag
+  dimensions          = local._dimensions
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 10
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = var.autoscale.lag_seconds
+  treat_missing_data  = "notBreaching" # silence has an alarm of its own
+  alarm_actions       = local._alarm_to
+  ok_actions          = local._alarm_to
+}
+
 # Without the ratio nothing scales, in either direction, and nobody would notice.
 resource "aws_cloudwatch_metric_alarm" "silence" {
   for_each = local._by_law

@@ -31,6 +31,11 @@ variable "autoscale" {
   }
 
   validation {
+    condition     = var.autoscale.max_tasks == var.autoscale.min_tasks || var.state != null || var.listener != null
+    error_message = "autoscale of ${var.name} goes from ${var.autoscale.min_tasks} to ${var.autoscale.max_tasks} tasks, but only a processor with state says how busy it is. Set both to one number."
+  }
+
+  validation {
     condition     = length(local._partitions) == 0 || var.autoscale.max_tasks <= max(0, local._partitions...)
     error_message = "autoscale.max_tasks of ${var.name} is ${var.autoscale.max_tasks}, and what it reads has ${max(0, local._partitions...)} partitions. Set it to at most that: a task more would have nothing to read."
   }

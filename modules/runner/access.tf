@@ -42,7 +42,7 @@ resource "aws_iam_role_policy" "start" {
       {
         Effect   = "Allow"
         Action   = ["secretsmanager:GetSecretValue"]
-        Resource = values(var.secret_arns)
+        Resource = values(var.secret_environment)
       },
     ]
   })

@@ -40,9 +40,9 @@ resource "aws_ecs_task_definition" "this" {
     stopTimeout = 120
     environment = concat(
       [{ name = "AWS_REGION", value = local._region }],
-      [for key, value in var.inputs : { name = "TF_VAR_${key}", value = value }],
+      [for key, value in merge(var.inputs, { permissions_boundary_arn = aws_iam_policy.boundary.arn }) : { name = "TF_VAR_${key}", value = value }],
     )
-    secrets = [for key, arn in var.secret_arns : { name = "HEADWATER_KAFKA_PASSWORD_${upper(replace(key, "-", "_"))}", valueFrom = arn }]
+    secrets = [for variable, arn in var.secret_environment : { name = variable, valueFrom = arn }]
     logConfiguration = {
       logDriver = "awslogs"
       options = {

@@ -9,6 +9,10 @@ locals {
       ]
       resources = ["arn:aws:cloudwatch:${local._region}:${local._account}:alarm:${var.name}-*"]
     }
+    Dashboards = {
+      actions   = ["cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard", "cloudwatch:PutDashboard"]
+      resources = ["arn:aws:cloudwatch::${local._account}:dashboard/${var.name}-*"]
+    }
     Buckets = {
       actions = [
         "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:GetAccelerateConfiguration", "s3:GetBucketAcl",
@@ -37,8 +41,9 @@ locals {
     Secrets = {
       actions = [
         "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret",
-        "secretsmanager:GetResourcePolicy", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue",
-        "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:UpdateSecret",
+        "secretsmanager:GetResourcePolicy", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds",
+        "secretsmanager:PutSecretValue", "secretsmanager:TagResource", "secretsmanager:UntagResource",
+        "secretsmanager:UpdateSecret", "secretsmanager:UpdateSecretVersionStage",
       ]
       resources = ["arn:aws:secretsmanager:${local._region}:${local._account}:secret:${var.name}/*"]
     }
@@ -56,14 +61,14 @@ locals {
     Balancers = {
       actions = [
         "elasticloadbalancing:AddTags", "elasticloadbalancing:CreateListener", "elasticloadbalancing:CreateLoadBalancer",
-        "elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:DeleteListener",
-        "elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:DeleteTargetGroup",
+        "elasticloadbalancing:CreateRule", "elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:DeleteListener",
+        "elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:DeleteRule", "elasticloadbalancing:DeleteTargetGroup",
         "elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyLoadBalancerAttributes",
-        "elasticloadbalancing:ModifyTargetGroup", "elasticloadbalancing:ModifyTargetGroupAttributes",
-        "elasticloadbalancing:RemoveTags", "elasticloadbalancing:SetSecurityGroups", "elasticloadbalancing:SetSubnets",
+        "elasticloadbalancing:ModifyRule", "elasticloadbalancing:ModifyTargetGroup",
+        "elasticloadbalancing:ModifyTargetGroupAttributes", "elasticloadbalancing:RemoveTags", "elasticloadbalancing:SetSecurityGroups", "elasticloadbalancing:SetSubnets",
       ]
       resources = [
-        for kind in ["listener/app", "loadbalancer/app", "targetgroup"] :
+        for kind in ["listener/app", "listener-rule/app", "loadbalancer/app", "targetgroup"] :
         "arn:aws:elasticloadbalancing:${local._region}:${local._account}:${kind}/${var.name}-*"
       ]
     }
@@ -82,6 +87,17 @@ locals {
     Scaling = {
       actions   = ["application-autoscaling:TagResource", "application-autoscaling:UntagResource"]
       resources = ["arn:aws:application-autoscaling:${local._region}:${local._account}:scalable-target/*"]
+    }
+    # What scales services and balances loads acts under roles that AWS names; the
+    # first of an account has to have them made.
+    ServiceRoles = {
+      actions = ["iam:CreateServiceLinkedRole"]
+      resources = [
+        for service, role in {
+          "ecs.application-autoscaling.amazonaws.com" = "AWSServiceRoleForApplicationAutoScaling_ECSService"
+          "elasticloadbalancing.amazonaws.com"        = "AWSServiceRoleForElasticLoadBalancing"
+        } : "arn:aws:iam::${local._account}:role/aws-service-role/${service}/${role}"
+      ]
     }
     # These calls know no resource.
     Look = {
@@ -102,6 +118,8 @@ locals {
     "application-autoscaling:PutScheduledAction",
     "application-autoscaling:RegisterScalableTarget",
     "cloudwatch:DescribeAlarms",
+    "ec2:DescribeAccountAttributes",
+    "ec2:DescribeInternetGateways",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
     "ec2:DescribeVpcs",
@@ -111,6 +129,7 @@ locals {
     "elasticloadbalancing:DescribeListeners",
     "elasticloadbalancing:DescribeLoadBalancerAttributes",
     "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeRules",
     "elasticloadbalancing:DescribeTags",
     "elasticloadbalancing:DescribeTargetGroupAttributes",
     "elasticloadbalancing:DescribeTargetGroups",

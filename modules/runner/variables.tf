@@ -67,8 +67,8 @@ variable "network" {
   nullable = false
 }
 
-variable "secret_arns" {
-  description = "Secrets of users of Kafka that the task reads, by name."
+variable "secret_environment" {
+  description = "Variables of the task whose values are read from the secret store: variable to the secret's ARN."
   type        = map(string)
   nullable    = false
 }

@@ -1,3 +1,8 @@
+output "alarm_topic_arn" {
+  description = "SNS topic that alarms go to."
+  value       = aws_sns_topic.alarms.arn
+}
+
 output "artifact_bucket" {
   description = "Bucket that the nodes read Kafka and Java from."
   value       = module.kafka_cluster.artifact_bucket

@@ -9,6 +9,13 @@ variable "account_id" {
   }
 }
 
+variable "alarm_emails" {
+  description = "Who is told of alarms; each has to confirm it once."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "ci" {
   description = "Who may start the runner: the account's OIDC provider of the CI and the subject of this place's jobs."
   type        = object({ provider_arn = string, subject = string })
@@ -23,9 +30,14 @@ variable "deletion_protection" {
 }
 
 variable "images" {
-  description = "Images that the tasks run, by digest: registry and runner."
-  type        = object({ registry = string, runner = string })
+  description = "Images by digest: registry and runner, which run here, and each program of processors/, which the runner hands to the platform root."
+  type        = map(string)
   nullable    = false
+
+  validation {
+    condition     = length(setsubtract(["registry", "runner"], keys(var.images))) == 0
+    error_message = "images lacks ${join(", ", setsubtract(["registry", "runner"], keys(var.images)))}. Push them with make images PUSH=... and name them by digest."
+  }
 }
 
 variable "kafka" {

@@ -61,7 +61,7 @@ module "schema_registry" {
 
   name            = local._name
   ecs_cluster_arn = aws_ecs_cluster.this.arn
-  image           = var.images.registry
+  image           = var.images["registry"]
   size            = var.registry
 
   kafka = merge(local._registry, {
@@ -72,19 +72,41 @@ module "schema_registry" {
   })
 }
 
+# Where alarms of this place go. It is not encrypted by a key of its own: CloudWatch
+# could not use AWS's, and an alarm holds nothing that is secret.
+resource "aws_sns_topic" "alarms" {
+  name = "${local._name}-alarms"
+}
+
+resource "aws_sns_topic_subscription" "alarms" {
+  for_each = var.alarm_emails
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = each.key
+}
+
 module "runner" {
   source  = "../../../modules/runner"
   network = module.network
 
   name            = local._name
   ecs_cluster_arn = aws_ecs_cluster.this.arn
-  image           = var.images.runner
+  image           = var.images["runner"]
   ci              = var.ci
   state           = { bucket = var.state_bucket, key = "${var.place}/platform.tfstate" }
-  secret_arns     = { admin = module.kafka_cluster.secret_arns["admin"] }
+
+  secret_environment = { HEADWATER_SASL_PASSWORD = module.kafka_cluster.secret_arns["admin"] }
 
   inputs = {
+    alarm_topic_arn   = aws_sns_topic.alarms.arn
     bootstrap_servers = module.kafka_cluster.bootstrap_servers
+    ca_certificate    = module.kafka_cluster.ca_certificate
+    cluster_id        = module.kafka_cluster.cluster_id
+    ecs_cluster       = jsonencode({ arn = aws_ecs_cluster.this.arn, name = aws_ecs_cluster.this.name })
+    images            = jsonencode({ for program, image in var.images : program => image if !contains(["registry", "runner"], program) })
+    network           = jsonencode(module.network)
+    nodes             = jsonencode({ for id, node in module.kafka_cluster.nodes : id => { role = node.role, zone_id = node.zone_id } })
     registry_url      = module.schema_registry.url
   }
 }

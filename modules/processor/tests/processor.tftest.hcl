@@ -175,6 +175,10 @@ run "the_load_decides" {
     error_message = "no word from the publisher is an alarm"
   }
   assert {
+    condition     = aws_cloudwatch_metric_alarm.behind["sessionize"].evaluation_periods == 10 && aws_cloudwatch_metric_alarm.behind["sessionize"].alarm_actions == toset([var.platform.alarm_topic_arn])
+    error_message = "and so is a wait that more tasks do not end"
+  }
+  assert {
     condition     = output.scaling == { service = "sessionize", target_utilization = 0.78 }
     error_message = "the publisher is told what to compute"
   }

@@ -94,6 +94,14 @@ run "bounds_in_the_wrong_order" {
   expect_failures = [var.autoscale]
 }
 
+run "bounds_that_nothing_moves_between" {
+  command = plan
+  variables {
+    state = null
+  }
+  expect_failures = [var.autoscale]
+}
+
 run "a_scheduled_floor_of_one" {
   command = plan
   variables {

@@ -13,12 +13,12 @@ run "the_example_applies" {
 }
 
 variables {
-  name            = "headwater-test"
-  ecs_cluster_arn = "arn:aws:ecs:us-east-1:123456789012:cluster/headwater-test"
-  image           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/runner@sha256:3f1c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809"
-  state           = { bucket = "headwater-state", key = "test/platform.tfstate" }
-  inputs          = { registry_url = "http://registry:8080" }
-  secret_arns     = { admin = "arn:aws:secretsmanager:us-east-1:123456789012:secret:headwater-test/kafka/admin-a1b2c3" }
+  name               = "headwater-test"
+  ecs_cluster_arn    = "arn:aws:ecs:us-east-1:123456789012:cluster/headwater-test"
+  image              = "123456789012.dkr.ecr.us-east-1.amazonaws.com/runner@sha256:3f1c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809"
+  state              = { bucket = "headwater-state", key = "test/platform.tfstate" }
+  inputs             = { registry_url = "http://registry:8080" }
+  secret_environment = { HEADWATER_SASL_PASSWORD = "arn:aws:secretsmanager:us-east-1:123456789012:secret:headwater-test/kafka/admin-a1b2c3" }
 
   ci = {
     provider_arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
@@ -81,7 +81,15 @@ run "it_gets_what_the_cluster_knows" {
     error_message = "inputs are variables of Terraform"
   }
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].secrets[0].name == "HEADWATER_KAFKA_PASSWORD_ADMIN"
+    condition     = contains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment, { name = "TF_VAR_permissions_boundary_arn", value = aws_iam_policy.boundary.arn })
+    error_message = "and so are the bounds that it must give"
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.run.policy) < 10240 && length(aws_iam_policy.boundary.policy) < 6144
+    error_message = "IAM takes inline policies of 10,240 characters for a role, and managed ones of 6,144"
+  }
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].secrets[0].name == "HEADWATER_SASL_PASSWORD"
     error_message = "passwords are injected by reference"
   }
 }

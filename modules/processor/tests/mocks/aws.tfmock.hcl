@@ -1,8 +1,4 @@
 # What the provider would have made of names: only their form matters.
-mock_data "aws_region" {
-  defaults = { name = "us-east-1" }
-}
-
 mock_resource "aws_appautoscaling_policy" {
   defaults = { arn = "arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:1" }
 }

@@ -26,6 +26,6 @@ module "runner" {
     subject      = "repo:acme/headwater:environment:staging"
   }
 
-  inputs      = { bootstrap_servers = "kafka-1.staging.headwater.internal:9092" }
-  secret_arns = { admin = "arn:aws:secretsmanager:us-east-1:123456789012:secret:headwater-staging/kafka/admin-a1b2c3" }
+  inputs             = { bootstrap_servers = "kafka-1.staging.headwater.internal:9092" }
+  secret_environment = { HEADWATER_SASL_PASSWORD = "arn:aws:secretsmanager:us-east-1:123456789012:secret:headwater-staging/kafka/admin-a1b2c3" }
 }
