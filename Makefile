@@ -123,6 +123,10 @@ test-bootstrap: build artifacts $(AWS_TOOLS)/bin/aws ## nodes of Kafka boot from
 	@command -v mkfs.xfs >/dev/null || { apt-get update -qq && apt-get install -y -qq xfsprogs >/dev/null; }
 	go test -count=1 -timeout 40m -v ./test/bootstrap
 
+.PHONY: test-aws
+test-aws: build policy $(AWS_TOOLS)/bin/aws ## staging whole, applied to an emulator of AWS with the real provider (Python; the AWS provider)
+	go test -count=1 -timeout 20m -v ./test/aws
+
 bench: build ## measure speed, latency, state and the peer (about 45 minutes; see docs/benchmarks.md)
 	@go build -o build/tools/bench ./bench
 	@build/tools/bench $(BENCH)
@@ -133,7 +137,7 @@ bench-provider: build ## measure the provider on a real cluster, near and 20 ms 
 
 check: fmt-check lint workflows generate-check ## everything CI runs, in its order
 	@$(MAKE) --no-print-directory test SIM_RUNS=1000 RACE="$$(command -v gcc >/dev/null && echo -race)"
-	@$(MAKE) --no-print-directory modules-aws chaos real
+	@$(MAKE) --no-print-directory modules-aws test-aws chaos real
 
 build: ## the programs into build/, the provider into build/mirror
 	@mkdir -p build/bin $(PLUGIN_DIR)

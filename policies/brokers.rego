@@ -23,6 +23,7 @@ replaced contains node(r) if {
 	some r in plan.gone
 	is_broker(r)
 	"create" in r.change.actions
+	not plan.unfinished(r)
 }
 
 # An instance of another type is stopped first.

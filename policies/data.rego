@@ -16,6 +16,8 @@ marked(r) if r.change.before.force_destroy == true
 
 marked(r) if plan.tags(r.change.before)["headwater:retired"] == "true"
 
+marked(r) if plan.unfinished(r)
+
 deny contains {
 	"address": r.address,
 	"message": sprintf("%s would be %s with the data that it holds: %s", [r.address, plan.loss(r), kinds[r.type]]),

@@ -4,10 +4,22 @@ package headwater.iam
 import data.headwater.plan
 
 # Calls that AWS offers for all resources or none, so their resource is "*".
+# Some of them find by what only "*" covers.
 without_resource := {
-	"cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "cloudwatch:PutMetricData",
-	"ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeTags", "ec2:DescribeVolumes",
+	"application-autoscaling:DeleteScalingPolicy", "application-autoscaling:DeleteScheduledAction",
+	"application-autoscaling:DeregisterScalableTarget", "application-autoscaling:DescribeScalableTargets",
+	"application-autoscaling:DescribeScalingPolicies", "application-autoscaling:DescribeScheduledActions",
+	"application-autoscaling:ListTagsForResource", "application-autoscaling:PutScalingPolicy",
+	"application-autoscaling:PutScheduledAction", "application-autoscaling:RegisterScalableTarget",
+	"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "cloudwatch:PutMetricData",
+	"ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
+	"ec2:DescribeTags", "ec2:DescribeVolumes", "ec2:DescribeVpcs",
 	"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:ListServices",
+	"elasticloadbalancing:DescribeListenerAttributes", "elasticloadbalancing:DescribeListeners",
+	"elasticloadbalancing:DescribeLoadBalancerAttributes", "elasticloadbalancing:DescribeLoadBalancers",
+	"elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroupAttributes",
+	"elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
+	"logs:DescribeLogGroups",
 	"ssm:UpdateInstanceInformation",
 	"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
 	"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
@@ -81,8 +93,13 @@ grants contains s if {
 	not is_key_handed_over(s)
 }
 
+# An endpoint only takes away from what callers may. AWS gives one that takes away
+# nothing to each that has none.
+is_bound(s) if s.type in {"aws_vpc_endpoint", "aws_vpc_endpoint_policy"}
+
 deny contains {"address": s.address, "message": sprintf("%s grants the action %s: name each action that is needed", [s.address, action])} if {
 	some s in grants
+	not is_bound(s)
 	some action in s.is.actions
 	contains(action, "*")
 }
@@ -110,7 +127,7 @@ deny contains {"address": s.address, "message": sprintf("%s lets anyone in: name
 	some s in grants
 	"*" in s.is.principals
 	s.is.conditions == 0
-	not s.type in {"aws_vpc_endpoint", "aws_vpc_endpoint_policy"} # which only take away from what callers may
+	not is_bound(s)
 }
 
 unchecked contains sprintf("the rights in %s of %s", [key, r.address]) if {

@@ -19,6 +19,15 @@ gone contains r if {
 	"delete" in r.change.actions
 }
 
+# What an apply that was cut short left half made, of a node that never was whole:
+# the node's protection is made after all else of it.
+unfinished(r) if {
+	r.action_reason == "replace_because_tainted"
+	some last in resources
+	last.address == regex.replace(r.address, `aws_[a-z_]+\.[a-z_]+(\[[^\]]*\])$`, "terraform_data.protection$1")
+	last.change.actions == ["create"]
+}
+
 # What happens to it, in words.
 loss(r) := "replaced" if "create" in r.change.actions
 

@@ -13,6 +13,16 @@ is_door(r) if {
 	r.values.to_port == 443
 }
 
+# Once it is open, the load balancer's group shows it too.
+is_door(r) if {
+	r.type == "aws_security_group"
+	regex.match(`(^|\.)module\.network\.aws_security_group\.roles\["load_balancer"\]$`, r.address)
+	every rule in r.values.ingress {
+		rule.from_port == 443
+		rule.to_port == 443
+	}
+}
+
 is_collector(r) if plan.tags(r.values)["headwater:role"] == "collector"
 
 deny contains {"address": r.address, "message": sprintf("%s would have a public address: leave it in a private subnet, and let callers come through the collector's load balancer", [r.address])} if {

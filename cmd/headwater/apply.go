@@ -40,8 +40,12 @@ func (t *terraformRun) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, t.program, args...)
 	cmd.Dir = t.dir
 	cmd.Env = t.env
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // terraform saves its state
-	cmd.WaitDelay = 30 * time.Second
+	// Interrupted once, terraform ends what is under way and saves its state; twice, it
+	// leaves at once and knows nothing of what it made. A terminal's Ctrl-C reaches all of
+	// a process group, so terraform has its own and hears of it from us alone.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = 2 * time.Minute
 	return cmd
 }
 

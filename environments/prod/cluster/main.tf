@@ -110,3 +110,21 @@ module "runner" {
     registry_url      = module.schema_registry.url
   }
 }
+
+# Goes first of all: a destroy that is refused must not have taken the rest already.
+resource "terraform_data" "protection" {
+  input = { protected = var.deletion_protection, place = var.place }
+
+  provisioner "local-exec" {
+    when    = destroy
+    command = self.output.protected ? "echo '${self.output.place} holds data and is protected: apply deletion_protection = false first' >&2; exit 1" : "true"
+  }
+
+  depends_on = [
+    aws_ecs_cluster_capacity_providers.this,
+    module.kafka_cluster,
+    module.network,
+    module.runner,
+    module.schema_registry,
+  ]
+}
