@@ -12,6 +12,7 @@ type Decision struct {
 	Wanted   int     // fewest that would do for what is measured now, without hysteresis and guards
 	Required float64 // capacity in records per second: input rate / target utilization + backlog / catch-up time
 	Ratio    float64 // required capacity over that of the tasks there are; 0 when not known
+	Held     bool    // more tasks are needed and would not help: Reason says why
 	Reason   string  // in words, for people
 }
 
@@ -82,6 +83,7 @@ func Decide(p Policy, partitions int, l Load, h History) Decision {
 
 // out adds tasks unless that cannot help.
 func (d *Decision) out(p Policy, l Load, h History, more int, need float64) {
+	d.Held = true
 	switch hot, isHot := hotPartition(l); {
 	case l.Measured == 0:
 		d.Reason = "no task runs, and more of them would not either"
@@ -95,7 +97,7 @@ func (d *Decision) out(p Policy, l Load, h History, more int, need float64) {
 		d.Reason = fmt.Sprintf("going from %d to %d tasks brought %+.0f%% of throughput: more would not help; see what the tasks wait for",
 			h.LastOut.From, h.LastOut.To, 100*h.LastOut.gain())
 	default:
-		d.Tasks = more
+		d.Tasks, d.Held = more, false
 		d.Reason = fmt.Sprintf("%s records/s and %s waiting need %s tasks of %s records/s",
 			figure(l.InputRate), figure(l.Backlog), figure(need), figure(l.TaskRate))
 	}

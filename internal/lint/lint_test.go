@@ -133,6 +133,7 @@ var mayImport = []struct {
 	{"processors/internal/stream/streamtest/", []string{"processors/internal", "internal/event", "schemas"}},
 	{"processors/internal/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor", "internal/topology"}},
 	{"processors/collect/", []string{"internal/kafka", "internal/event", "internal/schema", "internal/capacity", "internal/supervisor", "internal/topology", "processors/internal"}},
+	{"processors/capacity/", []string{"internal/kafka", "internal/capacity", "internal/supervisor", "internal/topology", "processors/internal"}},
 	{"processors/archive/", []string{"internal/archive", "internal/kafka", "internal/event", "internal/supervisor", "internal/topology", "processors/internal", "schemas"}},
 	{"processors/", []string{"processors/internal", "internal/event", "internal/schema", "schemas"}},
 	{"cmd/headwater/", []string{"internal", "schemas"}},

@@ -34,7 +34,7 @@ type Platform struct {
 	brokers    *brokers
 	registry   *schema.Registry
 	apache     *realBrokers // instead of the two above
-	offsets    *offsets
+	inputs     *inputs
 	supervisor *supervisor.Supervisor
 	servers    []*http.Server
 	lock       *os.File
@@ -92,7 +92,7 @@ func (p *Platform) start(logger *slog.Logger) error {
 	if p.Place.ClusterID, err = clusterID(p.Place, p.Secrets); err != nil {
 		return err
 	}
-	if p.offsets, err = newOffsets(p.Place, p.Secrets); err != nil {
+	if p.inputs, err = newInputs(p.Place, p.Secrets); err != nil {
 		return err
 	}
 	if p.supervisor, err = supervisor.New(p.supervisorConfig(metrics, logger)); err != nil {
@@ -134,8 +134,8 @@ func (p *Platform) Close(ctx context.Context) error {
 	if p.supervisor != nil {
 		p.supervisor.Close(ctx)
 	}
-	if p.offsets != nil {
-		p.offsets.Close()
+	if p.inputs != nil {
+		p.inputs.Close()
 	}
 	for _, s := range p.servers {
 		errs = append(errs, s.Close())
@@ -175,7 +175,7 @@ func (p *Platform) supervisorConfig(metrics *prometheus.Registry, logger *slog.L
 			}
 			return s.Lookup(key)
 		},
-		Offsets:     p.offsets.read,
+		Offsets:     p.inputs.read,
 		ScalePolicy: p.policy,
 		Logger:      logger,
 		Registry:    metrics,

@@ -1,4 +1,6 @@
-package local
+// Package offsets reads of the brokers what the scaling law must know of a
+// processor's inputs. It asks no task, so that it knows what waits when none runs.
+package offsets
 
 import (
 	"context"
@@ -7,32 +9,14 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"headwater.internal/platform/internal/capacity"
 )
 
-// offsets reads of the brokers what the autoscaler must know of a group. It does
-// not ask the tasks, so that it knows what waits when none runs.
-type offsets struct{ client *kgo.Client }
-
-// newOffsets makes a client of the brokers. It does not dial.
-func newOffsets(place Place, secrets Secrets) (*offsets, error) {
-	client, err := place.AdminConfig(secrets).Client()
-	if err != nil {
-		return nil, err
-	}
-	return &offsets{client}, nil
-}
-
-// Close lets go of the connections.
-func (o *offsets) Close() { o.client.Close() }
-
-// read returns the offsets of all partitions of the topics that the group has
+// Read returns the offsets of all partitions of the topics that the group has
 // ever committed; none for a group that has not. A partition that the broker has
 // no answer for, such as one of a topic that was deleted, is left out.
-func (o *offsets) read(ctx context.Context, group string) (map[capacity.Partition]capacity.Offsets, error) {
-	admin := kadm.NewClient(o.client)
+func Read(ctx context.Context, admin *kadm.Client, group string) (map[capacity.Partition]capacity.Offsets, error) {
 	committed, err := admin.FetchOffsets(ctx, group)
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, fmt.Errorf("read the offsets of group %s: %w", group, err)
