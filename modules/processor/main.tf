@@ -111,18 +111,14 @@ resource "aws_ecs_service" "this" {
 
   # What it counts as enough runs on machines that stay; what the load adds may be
   # on spare ones, which go with two minutes' notice: longer than a drain.
-  capacity_provider_strategy {
-    capacity_provider = "FARGATE"
-    base              = var.size.spot ? var.autoscale.min_tasks : 0
-    weight            = var.size.spot ? 0 : 1
-  }
+  launch_type = var.size.spot ? null : "FARGATE"
 
   dynamic "capacity_provider_strategy" {
-    for_each = var.size.spot ? ["FARGATE_SPOT"] : []
+    for_each = var.size.spot ? { FARGATE = { base = var.autoscale.min_tasks, weight = 0 }, FARGATE_SPOT = { base = 0, weight = 1 } } : {}
     content {
-      capacity_provider = capacity_provider_strategy.value
-      base              = 0
-      weight            = 1
+      capacity_provider = capacity_provider_strategy.key
+      base              = capacity_provider_strategy.value.base
+      weight            = capacity_provider_strategy.value.weight
     }
   }
 

@@ -24,11 +24,11 @@ sizes = {
 
 # headwater capacity --events-per-day 20M: 926 events/s at the peak need 0.47 tasks at
 # 78%, so that the floor of two carries four times the peak. A load test goes as far as
-# the partitions.
+# the partitions. As in prod, nothing runs on spare machines.
 processors = {
   aggregate = {
     autoscale = { min_tasks = 2, max_tasks = 120 }
-    size      = { cpu = 1024, memory_mb = 4096, disk_gb = 30, spot = true }
+    size      = { cpu = 1024, memory_mb = 4096, disk_gb = 30 }
   }
   archive = {
     autoscale = { min_tasks = 2, max_tasks = 2 }
@@ -36,14 +36,14 @@ processors = {
   }
   collect = {
     autoscale = { min_tasks = 2, max_tasks = 12 }
-    size      = { cpu = 512, memory_mb = 1024, spot = true }
+    size      = { cpu = 512, memory_mb = 1024 }
   }
   refine = {
     autoscale = { min_tasks = 2, max_tasks = 24 }
-    size      = { cpu = 1024, memory_mb = 4096, disk_gb = 30, spot = true }
+    size      = { cpu = 1024, memory_mb = 4096, disk_gb = 30 }
   }
   sessionize = {
     autoscale = { min_tasks = 2, max_tasks = 120 }
-    size      = { cpu = 1024, memory_mb = 4096, disk_gb = 30, spot = true }
+    size      = { cpu = 1024, memory_mb = 4096, disk_gb = 30 }
   }
 }

@@ -228,6 +228,13 @@ run "spare_machines_above_the_floor_only" {
   }
 }
 
+run "no_spare_machines_unless_asked_for" {
+  assert {
+    condition     = aws_ecs_service.this.launch_type == "FARGATE"
+    error_message = "spot is a choice"
+  }
+}
+
 run "the_collector_is_the_one_door" {
   variables {
     name               = "collect"
