@@ -41,6 +41,8 @@ type accessModel struct {
 	ACLs             types.Set    `tfsdk:"acls"`
 }
 
+var accessCodec = newCodec[accessModel](newAccessResource)
+
 func newAccessResource() resource.Resource { return &accessResource{} }
 
 // Metadata names the type.
@@ -112,7 +114,7 @@ func (r *accessResource) Configure(_ context.Context, req resource.ConfigureRequ
 // Create grants the role's ACLs in one request. What existed already is taken over.
 func (r *accessResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan accessModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(accessCodec.get(ctx, req.Plan.Raw, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -122,13 +124,13 @@ func (r *accessResource) Create(ctx context.Context, req resource.CreateRequest,
 		return
 	}
 	plan.show(ctx, entries, &resp.Diagnostics)
-	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(accessCodec.set(ctx, &resp.State.Raw, plan)...)
 }
 
 // Read keeps those of the owned ACLs that the cluster still has.
 func (r *accessResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state accessModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(accessCodec.get(ctx, req.State.Raw, &state)...)
 	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
 		return
 	}
@@ -156,14 +158,14 @@ func (r *accessResource) Read(ctx context.Context, req resource.ReadRequest, res
 		return
 	}
 	state.show(ctx, have, &resp.Diagnostics)
-	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(accessCodec.set(ctx, &resp.State.Raw, state)...)
 }
 
 // Update grants first and revokes then, so that nobody is locked out in between.
 func (r *accessResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state accessModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(accessCodec.get(ctx, req.Plan.Raw, &plan)...)
+	resp.Diagnostics.Append(accessCodec.get(ctx, req.State.Raw, &state)...)
 	have, want := state.shown(ctx, &resp.Diagnostics), plan.expand()
 	if resp.Diagnostics.HasError() {
 		return
@@ -173,19 +175,19 @@ func (r *accessResource) Update(ctx context.Context, req resource.UpdateRequest,
 		return
 	}
 	state.show(ctx, unique(slices.Concat(have, want)), &resp.Diagnostics)
-	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(accessCodec.set(ctx, &resp.State.Raw, state)...)
 	if err := r.inst.revokeACLs(ctx, without(have, want)); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
 		return
 	}
 	plan.show(ctx, want, &resp.Diagnostics)
-	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(accessCodec.set(ctx, &resp.State.Raw, plan)...)
 }
 
 // Delete revokes the owned ACLs in one request.
 func (r *accessResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state accessModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(accessCodec.get(ctx, req.State.Raw, &state)...)
 	entries := state.shown(ctx, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -218,7 +220,7 @@ func (r *accessResource) ImportState(ctx context.Context, req resource.ImportSta
 // ValidateConfig holds the lists against the role.
 func (r *accessResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config accessModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(accessCodec.get(ctx, req.Config.Raw, &config)...)
 	role := config.Role.ValueString()
 	if resp.Diagnostics.HasError() || config.Role.IsUnknown() {
 		return
@@ -240,7 +242,7 @@ func (r *accessResource) ModifyPlan(ctx context.Context, req resource.ModifyPlan
 	if req.Plan.Raw.IsNull() {
 		return // no role is about the cluster, so its loss locks nobody out
 	}
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(accessCodec.get(ctx, req.Plan.Raw, &plan)...)
 	if resp.Diagnostics.HasError() || !plan.known() {
 		return
 	}

@@ -62,6 +62,8 @@ const (
 // principalForm is a principal as Kafka writes it.
 var principalForm = regexp.MustCompile(`^[A-Za-z]+:.+$`)
 
+var aclCodec = newCodec[aclModel](newACLResource)
+
 func newACLResource() resource.Resource { return &aclResource{} }
 
 // Metadata names the type.
@@ -146,23 +148,23 @@ func (r *aclResource) Configure(_ context.Context, req resource.ConfigureRequest
 // Create grants the operations in one request. What existed already is taken over.
 func (r *aclResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan aclModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(aclCodec.get(ctx, req.Plan.Raw, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	aclIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.identity()...)
+	aclIdentity.set(resp.Identity, plan.identity()...)
 	if err := r.inst.grantACLs(ctx, plan.entries(plan.operations())); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Create "+plan.String(), err)
 		return
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.State.Raw = req.Plan.Raw // nothing is left for Kafka to fill in
 }
 
 // Read keeps those of the owned operations that the cluster still has.
 func (r *aclResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state aclModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	aclIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.identity()...)
+	resp.Diagnostics.Append(aclCodec.get(ctx, req.State.Raw, &state)...)
+	aclIdentity.set(resp.Identity, state.identity()...)
 	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
 		return
 	}
@@ -181,25 +183,28 @@ func (r *aclResource) Read(ctx context.Context, req resource.ReadRequest, resp *
 			have = append(have, operation)
 		}
 	}
-	if len(have) == 0 {
+	switch len(have) {
+	case 0:
 		resp.State.RemoveResource(ctx)
 		return
+	case len(owned):
+		return // as the state has it
 	}
 	set, diags := types.SetValueFrom(ctx, types.StringType, have)
 	state.Operations = set
 	resp.Diagnostics.Append(diags...)
-	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(aclCodec.set(ctx, &resp.State.Raw, state)...)
 }
 
 // Update grants first and revokes then, so that nobody is locked out in between.
 func (r *aclResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state aclModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(aclCodec.get(ctx, req.Plan.Raw, &plan)...)
+	resp.Diagnostics.Append(aclCodec.get(ctx, req.State.Raw, &state)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	aclIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.identity()...)
+	aclIdentity.set(resp.Identity, plan.identity()...)
 	have, want := state.operations(), plan.operations()
 	if err := r.inst.grantACLs(ctx, plan.entries(without(want, have))); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
@@ -208,18 +213,18 @@ func (r *aclResource) Update(ctx context.Context, req resource.UpdateRequest, re
 	both, diags := types.SetValueFrom(ctx, types.StringType, append(without(have, want), want...))
 	state.Operations = both
 	resp.Diagnostics.Append(diags...)
-	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(aclCodec.set(ctx, &resp.State.Raw, state)...)
 	if err := r.inst.revokeACLs(ctx, plan.entries(without(have, want))); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
 		return
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.State.Raw = req.Plan.Raw
 }
 
 // Delete revokes the operations in one request.
 func (r *aclResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state aclModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(aclCodec.get(ctx, req.State.Raw, &state)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -250,7 +255,7 @@ func (r *aclResource) ImportState(ctx context.Context, req resource.ImportStateR
 // ValidateConfig holds the operations against the type of the resource.
 func (r *aclResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config aclModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(aclCodec.get(ctx, req.Config.Raw, &config)...)
 	if resp.Diagnostics.HasError() || config.ResourceType.IsUnknown() {
 		return
 	}
@@ -278,14 +283,14 @@ func (r *aclResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanReq
 	var plan, state aclModel
 	destroy := req.Plan.Raw.IsNull()
 	if !destroy {
-		resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+		resp.Diagnostics.Append(aclCodec.get(ctx, req.Plan.Raw, &plan)...)
 		if plan.ResourceType.ValueString() == clusterType && plan.ResourceName.IsUnknown() {
 			plan.ResourceName = types.StringValue(clusterName)
-			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("resource_name"), clusterName)...)
+			resp.Diagnostics.Append(aclCodec.set(ctx, &resp.Plan.Raw, plan)...)
 		}
 	}
 	if !req.State.Raw.IsNull() {
-		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		resp.Diagnostics.Append(aclCodec.get(ctx, req.State.Raw, &state)...)
 	}
 	switch {
 	case resp.Diagnostics.HasError() || r.inst == nil:

@@ -3,12 +3,12 @@ package main
 import (
 	"context"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"headwater.internal/platform/internal/kafka"
 )
@@ -65,17 +65,20 @@ func (parts identityParts) schema() identityschema.Schema {
 // set writes a resource's identity. The values stand in the order of the parts; an
 // empty one is null. Terraform needs it after every create, read and update, also
 // of a resource that an earlier release wrote to the state without one.
-func (parts identityParts) set(ctx context.Context, identity *tfsdk.ResourceIdentity, diags *diag.Diagnostics, values ...string) {
+func (parts identityParts) set(identity *tfsdk.ResourceIdentity, values ...string) {
 	if identity == nil {
 		return
 	}
+	object := tftypes.Object{AttributeTypes: make(map[string]tftypes.Type, len(parts))}
+	all := make(map[string]tftypes.Value, len(parts))
 	for i, p := range parts {
-		value := types.StringNull()
+		object.AttributeTypes[p.name] = tftypes.String
+		all[p.name] = tftypes.NewValue(tftypes.String, nil)
 		if values[i] != "" {
-			value = types.StringValue(values[i])
+			all[p.name] = tftypes.NewValue(tftypes.String, values[i])
 		}
-		diags.Append(identity.SetAttribute(ctx, path.Root(p.name), value)...)
 	}
+	identity.Raw = tftypes.NewValue(object, all)
 }
 
 // imported returns the values that an import by identity gives, with the fallbacks
@@ -93,6 +96,6 @@ func (parts identityParts) imported(ctx context.Context, req resource.ImportStat
 			values[i] = p.fallback
 		}
 	}
-	parts.set(ctx, resp.Identity, &resp.Diagnostics, values...)
+	parts.set(resp.Identity, values...)
 	return values, true
 }

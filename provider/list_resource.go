@@ -129,7 +129,7 @@ func (l *listResource) find(ctx context.Context, filter listModel, diags *diag.D
 func (l *listResource) result(ctx context.Context, req lists.ListRequest, object found) lists.ListResult {
 	result := req.NewListResult(ctx)
 	result.DisplayName = object.display
-	l.listed.identity.set(ctx, result.Identity, &result.Diagnostics, object.identity...)
+	l.listed.identity.set(result.Identity, object.identity...)
 	if !req.IncludeResource || result.Diagnostics.HasError() {
 		return result
 	}

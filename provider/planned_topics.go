@@ -10,6 +10,9 @@ type plannedTopics struct {
 	mu      sync.Mutex
 	names   map[string]string // by [metricName], the name first planned
 	creates map[string]bool   // names of topics that this plan creates
+
+	indexing sync.Once
+	existing map[string]string // names on the cluster by [metricName]
 }
 
 // add announces a topic. It returns the name of one announced before that Kafka's
@@ -41,6 +44,18 @@ func (p *plannedTopics) create(name string) bool {
 	}
 	p.creates[name] = true
 	return true
+}
+
+// onCluster returns the topic of the cluster that Kafka's metrics cannot tell from
+// name, or "". The topics are those of the first call, as a plan loads them once.
+func (p *plannedTopics) onCluster(name string, topics map[string]topicInfo) string {
+	p.indexing.Do(func() {
+		p.existing = make(map[string]string, len(topics))
+		for topic := range topics {
+			p.existing[metricName(topic)] = topic
+		}
+	})
+	return p.existing[metricName(name)]
 }
 
 // metricName is a topic's name in Kafka's metrics, which cannot hold dots.

@@ -116,7 +116,7 @@ func (r *quotaResource) Create(ctx context.Context, req resource.CreateRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	quotaIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.entity().parts()...)
+	quotaIdentity.set(resp.Identity, plan.entity().parts()...)
 	if err := r.alter(ctx, plan.entity(), quotaChanges(nil, plan.limits()), false); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Set "+plan.String(), err)
 		return
@@ -128,7 +128,7 @@ func (r *quotaResource) Create(ctx context.Context, req resource.CreateRequest, 
 func (r *quotaResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state quotaModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	quotaIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.entity().parts()...)
+	quotaIdentity.set(resp.Identity, state.entity().parts()...)
 	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
 		return
 	}
@@ -153,7 +153,7 @@ func (r *quotaResource) Update(ctx context.Context, req resource.UpdateRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	quotaIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.entity().parts()...)
+	quotaIdentity.set(resp.Identity, plan.entity().parts()...)
 	if err := r.alter(ctx, plan.entity(), quotaChanges(state.limits(), plan.limits()), false); err != nil {
 		r.inst.fail(&resp.Diagnostics, "Change "+plan.String(), err)
 		return

@@ -24,17 +24,17 @@ func (r *subjectResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	}
 	var plan, state subjectModel
 	if !req.State.Raw.IsNull() {
-		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		resp.Diagnostics.Append(subjectCodec.get(ctx, req.State.Raw, &state)...)
 	}
 	if req.Plan.Raw.IsNull() {
 		state.refuseDestroy(&resp.Diagnostics)
 		return
 	}
-	r.inst.planProtection(ctx, &req, resp)
 	resp.Diagnostics.Append(planOf(ctx, req, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	plan.DeletionProtection = r.inst.planProtection(req.Config, plan.DeletionProtection)
 	exists := !req.State.Raw.IsNull()
 	if exists && !plan.Subject.Equal(state.Subject) {
 		if state.refuseDestroy(&resp.Diagnostics) {
@@ -48,7 +48,7 @@ func (r *subjectResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 	} else {
 		plan.Schema, plan.SchemaID, plan.Version = state.Schema, state.SchemaID, state.Version
 	}
-	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+	resp.Diagnostics.Append(subjectCodec.set(ctx, &resp.Plan.Raw, plan)...)
 	if plan.Subject.IsUnknown() || plan.Schema.IsUnknown() || plan.SchemaType.IsUnknown() {
 		return
 	}
@@ -74,16 +74,15 @@ func (r *subjectResource) ModifyPlan(ctx context.Context, req resource.ModifyPla
 // planOf reads the plan. References that are unknown as a whole read as none:
 // everything about them waits for apply.
 func planOf(ctx context.Context, req resource.ModifyPlanRequest, plan *subjectModel) diag.Diagnostics {
-	var references types.List
-	diags := req.Plan.GetAttribute(ctx, path.Root("references"), &references)
-	if references.IsUnknown() {
+	var diags diag.Diagnostics
+	if !attributeOf(req.Plan.Raw, "references").IsKnown() {
 		diags.AddAttributeError(path.Root("references"), "References are not known yet",
 			"Which schemas this one refers to must be known in the plan; only their versions may come from apply. Write the list out.")
 	}
 	if diags.HasError() {
 		return diags
 	}
-	return append(diags, req.Plan.Get(ctx, plan)...)
+	return append(diags, subjectCodec.get(ctx, req.Plan.Raw, plan)...)
 }
 
 // announce parses the planned schema and tells the others of this plan. It

@@ -49,6 +49,8 @@ type referenceModel struct {
 	Version types.Int64  `tfsdk:"version"`
 }
 
+var subjectCodec = newCodec[subjectModel](newSubjectResource)
+
 func newSubjectResource() resource.Resource { return &subjectResource{} }
 
 // Metadata names the type.
@@ -159,14 +161,14 @@ func (r *subjectResource) Configure(_ context.Context, req resource.ConfigureReq
 // fails takes the level back, so that nothing is left half made.
 func (r *subjectResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan subjectModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(subjectCodec.get(ctx, req.Plan.Raw, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	subjectIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.Subject.ValueString())
+	subjectIdentity.set(resp.Identity, plan.Subject.ValueString())
 	r.write(ctx, &plan, types.StringNull(), true, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+		resp.Diagnostics.Append(subjectCodec.set(ctx, &resp.State.Raw, plan)...)
 	}
 }
 
@@ -174,8 +176,8 @@ func (r *subjectResource) Create(ctx context.Context, req resource.CreateRequest
 // the state without a word: the plan then makes it again.
 func (r *subjectResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state subjectModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	subjectIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.Subject.ValueString())
+	resp.Diagnostics.Append(subjectCodec.get(ctx, req.State.Raw, &state)...)
+	subjectIdentity.set(resp.Identity, state.Subject.ValueString())
 	if resp.Diagnostics.HasError() || r.inst.registryUnknown {
 		return
 	}
@@ -195,28 +197,28 @@ func (r *subjectResource) Read(ctx context.Context, req resource.ReadRequest, re
 	if withLevel {
 		state.CompatibilityLevel = optionalString(level)
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(subjectCodec.set(ctx, &resp.State.Raw, state)...)
 }
 
 // Update registers a changed schema and sets a changed level.
 func (r *subjectResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state subjectModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(subjectCodec.get(ctx, req.Plan.Raw, &plan)...)
+	resp.Diagnostics.Append(subjectCodec.get(ctx, req.State.Raw, &state)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	subjectIdentity.set(ctx, resp.Identity, &resp.Diagnostics, plan.Subject.ValueString())
+	subjectIdentity.set(resp.Identity, plan.Subject.ValueString())
 	r.write(ctx, &plan, state.CompatibilityLevel, !plan.same(state), &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+		resp.Diagnostics.Append(subjectCodec.set(ctx, &resp.State.Raw, plan)...)
 	}
 }
 
 // Delete deletes the subject, softly unless hard_delete is set.
 func (r *subjectResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state subjectModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(subjectCodec.get(ctx, req.State.Raw, &state)...)
 	if resp.Diagnostics.HasError() || state.refuseDestroy(&resp.Diagnostics) {
 		return
 	}

@@ -114,7 +114,7 @@ func (r *scramResource) Create(ctx context.Context, req resource.CreateRequest, 
 func (r *scramResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state scramModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	scramIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.Username.ValueString(), state.Mechanism.ValueString())
+	scramIdentity.set(resp.Identity, state.Username.ValueString(), state.Mechanism.ValueString())
 	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
 		return
 	}
@@ -195,7 +195,7 @@ func (r *scramResource) write(ctx context.Context, plan tfsdk.Plan, config tfsdk
 		return
 	}
 	username := model.Username.ValueString()
-	scramIdentity.set(ctx, identity, diags, username, model.Mechanism.ValueString())
+	scramIdentity.set(identity, username, model.Mechanism.ValueString())
 	err := r.alter(ctx, username, nil, []kadm.UpsertSCRAM{{
 		User:       username,
 		Mechanism:  model.mechanism(),

@@ -16,7 +16,7 @@ import (
 // ValidateConfig holds the file against Kafka's published rules, without the brokers.
 func (r *topicResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var config topicModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(topicCodec.get(ctx, req.Config.Raw, &config)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -60,16 +60,19 @@ func (r *topicResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	}
 	var plan, state topicModel
 	if !req.State.Raw.IsNull() {
-		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		resp.Diagnostics.Append(topicCodec.get(ctx, req.State.Raw, &state)...)
 	}
 	if req.Plan.Raw.IsNull() {
 		r.planDestroy(ctx, state, &resp.Diagnostics)
 		return
 	}
-	r.inst.planProtection(ctx, &req, resp)
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(topicCodec.get(ctx, req.Plan.Raw, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return
+	}
+	if protection := r.inst.planProtection(req.Config, plan.DeletionProtection); !protection.Equal(plan.DeletionProtection) {
+		plan.DeletionProtection = protection
+		resp.Diagnostics.Append(topicCodec.set(ctx, &resp.Plan.Raw, plan)...)
 	}
 	resp.Diagnostics.Append(plan.check()...)
 	r.refuseCollision(plan, &resp.Diagnostics)
@@ -77,11 +80,14 @@ func (r *topicResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		r.planCreate(ctx, plan, &resp.Diagnostics)
 		return
 	}
-	changed := !req.Plan.Raw.Equal(req.State.Raw)
+	changed := !resp.Plan.Raw.Equal(req.State.Raw)
 	if changed {
 		r.planUpdate(ctx, plan, state, &resp.Diagnostics)
 	}
-	planReassignment(ctx, state, resp, changed)
+	if reassignment := planReassignment(state, changed); !reassignment.Equal(plan.Reassignment) {
+		plan.Reassignment = reassignment
+		resp.Diagnostics.Append(topicCodec.set(ctx, &resp.Plan.Raw, plan)...)
+	}
 }
 
 func (r *topicResource) planDestroy(ctx context.Context, state topicModel, diags *diag.Diagnostics) {
@@ -131,11 +137,9 @@ func (r *topicResource) planCreate(ctx context.Context, plan topicModel, diags *
 		r.planExisting(ctx, plan, info, diags)
 		return
 	}
-	for other := range existing {
-		if metricName(other) == metricName(name) {
-			collision(name, other, "is on the cluster", diags)
-			return
-		}
+	if other := r.inst.topics.onCluster(name, existing); other != "" {
+		collision(name, other, "is on the cluster", diags)
+		return
 	}
 	if !plan.Partitions.IsUnknown() && plan.settled() {
 		r.dryRun(diags, fmt.Sprintf("Plan topic %q", name), r.tryCreate(ctx, plan))

@@ -7,7 +7,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
@@ -76,13 +75,12 @@ func (r *topicResource) planReplicas(ctx context.Context, plan, state topicModel
 
 // planReassignment keeps the attribute consistent: limits that were left are a
 // difference, which an apply clears.
-func planReassignment(ctx context.Context, state topicModel, resp *resource.ModifyPlanResponse, changed bool) {
-	planned := state.Reassignment
+func planReassignment(state topicModel, changed bool) types.String {
 	switch {
 	case state.Reassignment.ValueString() == reassignmentLimits:
-		planned = types.StringValue(reassignmentNone)
+		return types.StringValue(reassignmentNone)
 	case changed:
-		planned = types.StringUnknown()
+		return types.StringUnknown()
 	}
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("reassignment"), planned)...)
+	return state.Reassignment
 }

@@ -51,6 +51,8 @@ type topicModel struct {
 	Reassignment       types.String `tfsdk:"reassignment"`
 }
 
+var topicCodec = newCodec[topicModel](newTopicResource)
+
 func newTopicResource() resource.Resource { return &topicResource{} }
 
 // Metadata names the type.
@@ -165,12 +167,12 @@ func (r *topicResource) Configure(_ context.Context, req resource.ConfigureReque
 // an error after that would taint the topic, and a tainted one is replaced.
 func (r *topicResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan topicModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(topicCodec.get(ctx, req.Plan.Raw, &plan)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	name := plan.Name.ValueString()
-	topicIdentity.set(ctx, resp.Identity, &resp.Diagnostics, name)
+	topicIdentity.set(resp.Identity, name)
 	created, err := r.create(ctx, plan)
 	r.inst.collector.forgetTopic(name)
 	if err != nil {
@@ -180,7 +182,7 @@ func (r *topicResource) Create(ctx context.Context, req resource.CreateRequest, 
 	plan.TopicID = types.StringValue(topicUUID(created.id))
 	plan.ReplicationFactor = types.Int64Value(created.replicationFactor)
 	plan.Reassignment = types.StringValue(reassignmentNone)
-	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(topicCodec.set(ctx, &resp.State.Raw, plan)...)
 	if created.leaderless > 0 {
 		resp.Diagnostics.AddWarning(fmt.Sprintf("Topic %q has no leaders yet", name),
 			fmt.Sprintf("It was created, and %d of its %d partitions had no leader 15 s later. Producers wait until they have.", created.leaderless, created.partitions))
@@ -190,8 +192,8 @@ func (r *topicResource) Create(ctx context.Context, req resource.CreateRequest, 
 // Read takes over what the brokers have for the settings that are owned.
 func (r *topicResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state topicModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	topicIdentity.set(ctx, resp.Identity, &resp.Diagnostics, state.Name.ValueString())
+	resp.Diagnostics.Append(topicCodec.get(ctx, req.State.Raw, &state)...)
+	topicIdentity.set(resp.Identity, state.Name.ValueString())
 	if resp.Diagnostics.HasError() || r.inst.kafkaUnknown {
 		return
 	}
@@ -219,20 +221,20 @@ func (r *topicResource) Read(ctx context.Context, req resource.ReadRequest, resp
 		r.inst.failPlan(&resp.Diagnostics, fmt.Sprintf("Read the placement of topic %q", name), err)
 		return
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+	resp.Diagnostics.Append(topicCodec.set(ctx, &resp.State.Raw, state)...)
 }
 
 // Update grows the topic and writes the settings that changed. The state follows
 // step by step, so that what was done is known even when the next step fails.
 func (r *topicResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var plan, state topicModel
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(topicCodec.get(ctx, req.Plan.Raw, &plan)...)
+	resp.Diagnostics.Append(topicCodec.get(ctx, req.State.Raw, &state)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	name := plan.Name.ValueString()
-	topicIdentity.set(ctx, resp.Identity, &resp.Diagnostics, name)
+	topicIdentity.set(resp.Identity, name)
 	defer r.inst.collector.forgetTopic(name)
 	if grown := plan.Partitions.ValueInt64(); grown != state.Partitions.ValueInt64() {
 		if err := r.grow(ctx, plan, state.Partitions.ValueInt64(), state.ReplicationFactor.ValueInt64(), false); err != nil {
@@ -240,7 +242,7 @@ func (r *topicResource) Update(ctx context.Context, req resource.UpdateRequest, 
 			return
 		}
 		state.Partitions = plan.Partitions
-		resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+		resp.Diagnostics.Append(topicCodec.set(ctx, &resp.State.Raw, state)...)
 	}
 	// More replicas come before settings that need them, fewer after settings that
 	// needed them.
@@ -254,13 +256,13 @@ func (r *topicResource) Update(ctx context.Context, req resource.UpdateRequest, 
 			return
 		}
 		state.keepSettings(plan)
-		resp.Diagnostics.Append(resp.State.Set(ctx, state)...)
+		resp.Diagnostics.Append(topicCodec.set(ctx, &resp.State.Raw, state)...)
 	}
 	if fewer && !r.move(ctx, plan, &state, resp) {
 		return
 	}
 	plan.Reassignment = types.StringValue(reassignmentNone)
-	resp.Diagnostics.Append(resp.State.Set(ctx, plan)...)
+	resp.Diagnostics.Append(topicCodec.set(ctx, &resp.State.Raw, plan)...)
 }
 
 // move gives the topic the replicas that are planned, and clears what an
@@ -276,14 +278,14 @@ func (r *topicResource) move(ctx context.Context, plan topicModel, state *topicM
 		return false
 	}
 	state.ReplicationFactor, state.Placement = plan.ReplicationFactor, plan.Placement
-	resp.Diagnostics.Append(resp.State.Set(ctx, *state)...)
+	resp.Diagnostics.Append(topicCodec.set(ctx, &resp.State.Raw, *state)...)
 	return true
 }
 
 // Delete deletes the topic, unless it is protected and holds records by now.
 func (r *topicResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state topicModel
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(topicCodec.get(ctx, req.State.Raw, &state)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
