@@ -20,15 +20,20 @@ const address = "headwater.internal/platform/headwater"
 // version is set by the build.
 var version = "0.1.0"
 
-// memoryLimit, in bytes, has the garbage of thousands of short calls collected
-// before it is more than what is kept: Terraform works on ten resources at once,
-// and the plugin framework leaves much behind for each.
-const memoryLimit = 224 << 20
+// Little is kept of thousands of short calls and the plugin framework leaves much
+// behind for each. So garbage may be four times what is kept, which has a fifth of the
+// work left to the processor, up to a limit in bytes.
+const (
+	garbagePercent = 400
+	memoryLimit    = 192 << 20
+)
 
 func main() {
-	if os.Getenv("GOMEMLIMIT") == "" {
+	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
 		debug.SetMemoryLimit(memoryLimit)
+		debug.SetGCPercent(garbagePercent)
 	}
+	quiet()
 	debugger := flag.Bool("debug", false, "serve for a debugger and print how Terraform attaches to it")
 	flag.Parse()
 	err := providerserver.Serve(context.Background(), newProvider, providerserver.ServeOpts{
