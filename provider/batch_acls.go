@@ -18,8 +18,9 @@ const aclsPerRequest = 2000
 // by another: so a grant may move from one resource to another in one apply,
 // whichever of the two comes first.
 type aclWriter struct {
-	inst  *instance
-	batch *batch[aclWrite, struct{}]
+	inst   *instance
+	client func() (*clusterClient, error) // of a connection of its own, so that ACLs do not wait for topics
+	batch  *batch[aclWrite, struct{}]
 
 	mu      sync.Mutex // one batch at a time
 	granted map[aclEntry]bool
@@ -33,7 +34,8 @@ type aclWrite struct {
 // newACLWriter makes the writer of one instance. Each batch is bounded by timeout.
 func newACLWriter(inst *instance, timeout time.Duration) *aclWriter {
 	w := &aclWriter{inst: inst, granted: map[aclEntry]bool{}}
-	w.batch = newBatch(timeout, w.send)
+	w.client = sync.OnceValues(inst.newClient)
+	w.batch = newBatch(&inst.batches.crowd, timeout, w.send)
 	return w
 }
 
@@ -132,11 +134,7 @@ func (w *aclWriter) remove(ctx context.Context, entries []aclEntry) map[aclEntry
 func (w *aclWriter) inChunks(ctx context.Context, entries []aclEntry, send func(*clusterClient, []aclEntry) ([]error, error)) map[aclEntry]error {
 	failures := map[aclEntry]error{}
 	for chunk := range slices.Chunk(entries, aclsPerRequest) {
-		client, err := w.inst.connect(ctx)
-		var errs []error
-		if err == nil {
-			errs, err = send(client, chunk)
-		}
+		errs, err := w.request(ctx, chunk, send)
 		if err == nil && len(errs) < len(chunk) {
 			err = errNoAnswer
 		}
@@ -151,6 +149,18 @@ func (w *aclWriter) inChunks(ctx context.Context, entries []aclEntry, send func(
 		}
 	}
 	return failures
+}
+
+// request sends one chunk once the cluster is known to answer.
+func (w *aclWriter) request(ctx context.Context, chunk []aclEntry, send func(*clusterClient, []aclEntry) ([]error, error)) ([]error, error) {
+	client, err := w.inst.connect(ctx)
+	if err == nil && w.inst.kafka.MaxInFlight == 0 {
+		client, err = w.client()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return send(client, chunk)
 }
 
 // unique returns the entries in their order, each once.

@@ -10,19 +10,20 @@ import (
 // batches are the writes, and the looks that go with them, that resources of one
 // walk share requests for.
 type batches struct {
+	crowd             crowd // of all that write, the ACLs too
 	create, tryCreate *batch[kmsg.CreateTopicsRequestTopic, topicInfo]
 	remove            *batch[string, struct{}]  // of topics, by name
 	leaders           *batch[string, topicInfo] // a zero info for a topic that is not seen
 }
 
 // newBatches makes the batches of one instance. Each request is bounded by timeout.
-func newBatches(dial connect, timeout time.Duration) batches {
-	return batches{
-		create:    newBatch(timeout, sendCreations(dial, timeout, false)),
-		tryCreate: newBatch(timeout, sendCreations(dial, timeout, true)),
-		remove:    newBatch(timeout, sendDeletions(dial, timeout)),
-		leaders:   newBatch(timeout, sendLooks(dial)),
-	}
+func newBatches(dial connect, timeout time.Duration) *batches {
+	b := &batches{}
+	b.create = newBatch(&b.crowd, timeout, sendCreations(dial, timeout, false))
+	b.tryCreate = newBatch(&b.crowd, timeout, sendCreations(dial, timeout, true))
+	b.remove = newBatch(&b.crowd, timeout, sendDeletions(dial, timeout))
+	b.leaders = newBatch(&b.crowd, timeout, sendLooks(dial))
+	return b
 }
 
 // sendCreations creates topics, or lets the brokers only check that they could. A

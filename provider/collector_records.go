@@ -38,7 +38,7 @@ func loadRecords(dial connect, topics *kind[topicInfo]) func(context.Context) (m
 // loadTopicRecords counts the records of one topic, in one request with others
 // that are asked for at the same time.
 func loadTopicRecords(dial connect, timeout time.Duration) func(context.Context, string) (int64, bool, error) {
-	together := newBatch(timeout, func(ctx context.Context, names []string) ([]outcome[int64], error) {
+	together := newBatch(&crowd{}, timeout, func(ctx context.Context, names []string) ([]outcome[int64], error) {
 		client, err := dial(ctx)
 		if err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ import (
 type instance struct {
 	settings
 	collector      *collector
-	batches        batches
+	batches        *batches
 	schemaRegistry *registry
 	catalogues     catalogues
 	planned        planned
@@ -56,11 +56,11 @@ var errNoBrokers = errors.New("no broker is configured: set bootstrap_servers in
 func newInstance(set settings) *instance {
 	inst := &instance{settings: set, turn: make(chan struct{}, 1)}
 	inst.moves = &mover{inst: inst}
-	inst.aclWriter = newACLWriter(inst, 2*set.requestTimeout)
 	inst.guard = &aclGuard{inst: inst, revoked: map[aclEntry]bool{}, denied: map[aclEntry]bool{}}
 	// A load is a few requests, each with its own timeout inside the client.
 	inst.collector = newCollector(inst.connect, 2*set.requestTimeout)
 	inst.batches = newBatches(inst.connect, 2*set.requestTimeout)
+	inst.aclWriter = newACLWriter(inst, 2*set.requestTimeout)
 	inst.catalogues = catalogues{settings: set, dial: inst.connect}
 	inst.schemaRegistry = newRegistry(set.registry, set.requestTimeout)
 	return inst
@@ -109,28 +109,30 @@ func (i *instance) compareCluster(ctx context.Context, client *clusterClient) er
 	return nil
 }
 
+// makeClient returns the client that all share who do not have their own.
 func (i *instance) makeClient() (*clusterClient, error) {
-	i.making.Do(func() {
-		if i.kafkaUnknown {
-			i.err = errors.New("the provider's Kafka settings are not known yet")
-			return
-		}
-		if len(i.kafka.BootstrapServers) == 0 {
-			i.err = errNoBrokers
-			return
-		}
-		raw, err := i.kafka.Client(
-			kgo.RetryTimeout(i.requestTimeout),
-			kgo.MetadataMinAge(50*time.Millisecond),
-		)
-		if err != nil {
-			i.err = err
-			return
-		}
-		i.client = &clusterClient{Client: kadm.NewClient(raw), raw: raw}
-		i.client.SetTimeoutMillis(int32(i.requestTimeout.Milliseconds()))
-	})
+	i.making.Do(func() { i.client, i.err = i.newClient() })
 	return i.client, i.err
+}
+
+// newClient makes a client, which dials when it is first asked.
+func (i *instance) newClient() (*clusterClient, error) {
+	if i.kafkaUnknown {
+		return nil, errors.New("the provider's Kafka settings are not known yet")
+	}
+	if len(i.kafka.BootstrapServers) == 0 {
+		return nil, errNoBrokers
+	}
+	raw, err := i.kafka.Client(
+		kgo.RetryTimeout(i.requestTimeout),
+		kgo.MetadataMinAge(50*time.Millisecond),
+	)
+	if err != nil {
+		return nil, err
+	}
+	client := &clusterClient{Client: kadm.NewClient(raw), raw: raw}
+	client.SetTimeoutMillis(int32(i.requestTimeout.Milliseconds()))
+	return client, nil
 }
 
 // instanceFrom reads a type's ProviderData in its Configure method. It returns
