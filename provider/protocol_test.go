@@ -15,7 +15,7 @@ import (
 // protocol speaks to the provider as Terraform does, so that what only newer
 // versions of Terraform ask for is tested with every version.
 type protocol struct {
-	t      *testing.T
+	t      testing.TB
 	server protocolServer
 
 	schemas    *tfprotov6.GetProviderSchemaResponse
@@ -28,7 +28,7 @@ type protocolServer interface {
 }
 
 // serve configures a provider for a cluster and a registry, each of which may be nil.
-func serve(t *testing.T, c *kafkatest.Cluster, g *testRegistry) *protocol {
+func serve(t testing.TB, c *kafkatest.Cluster, g *testRegistry) *protocol {
 	t.Helper()
 	server, ok := providerserver.NewProtocol6(newProvider())().(protocolServer)
 	if !ok {

@@ -46,8 +46,9 @@ func startCluster(ctx context.Context, o *options) (*cluster, error) {
 		CacheDir: o.CacheDir, DataDir: filepath.Join(o.DataDir, "kafka"), Password: "bench-secret", Open: true, HeapMB: 384,
 		Advertise: advertise, Progress: func(step string) { say("%s", step) },
 	}
-	if o.Small {
-		kafkaOptions.Brokers, kafkaOptions.Combined = 3, true
+	kafkaOptions.Brokers, kafkaOptions.Combined = o.Brokers, o.Brokers <= 3
+	if kafkaOptions.Combined {
+		kafkaOptions.Controllers = o.Brokers
 	}
 	c.brokers, err = apache.Start(ctx, kafkaOptions)
 	if err = errors.Join(err, relayErr); err != nil {

@@ -17,8 +17,9 @@ type contestant struct {
 
 // workload is what is created, planned and destroyed.
 type workload struct {
-	Topics   int  `json:"topics"`
-	ACLs     int  `json:"acls"` // of each topic
+	Topics   int  `json:"topics"`   // of one partition each
+	Replicas int  `json:"replicas"` // of each topic
+	ACLs     int  `json:"acls"`     // of each topic
 	Subjects bool `json:"subjects"`
 	Events   bool `json:"events"` // through modules/event, the rest is what that makes
 }
@@ -30,12 +31,11 @@ func (w workload) String() string {
 		return fmt.Sprintf("%d events", w.Topics)
 	case w.Subjects:
 		return fmt.Sprintf("%d topics, %d ACLs, %d subjects", w.Topics, w.Topics*w.ACLs, w.Topics)
+	case w.ACLs == 0:
+		return fmt.Sprintf("%d topics", w.Topics)
 	}
 	return fmt.Sprintf("%d topics, %d ACLs", w.Topics, w.Topics*w.ACLs)
 }
-
-// replicas of each topic; it has one partition.
-const replicas = 3
 
 var headwater = contestant{
 	name: "headwater", source: "headwater.internal/platform/headwater", version: "0.1.0", alias: "headwater",
@@ -67,14 +67,14 @@ resource "kafka_topic" "this" {
 }
 resource "kafka_acl" "this" {
   count               = %[1]d * %[2]d
-  acl_principal       = "User:reader-${count.index %% %[2]d}"
+  acl_principal       = "User:reader-${count.index %% max(1, %[2]d)}"
   acl_host            = "*"
   acl_operation       = "Read"
   acl_permission_type = "Allow"
   resource_type       = "Topic"
-  resource_name       = "bench.topic-${floor(count.index / %[2]d)}"
+  resource_name       = "bench.topic-${floor(count.index / max(1, %[2]d))}"
 }
-`, w.Topics, w.ACLs, replicas)
+`, w.Topics, w.ACLs, w.Replicas)
 	},
 }
 
@@ -90,12 +90,12 @@ resource "headwater_topic" "this" {
 }
 resource "headwater_acl" "this" {
   count         = %[1]d * %[2]d
-  principal     = "User:reader-${count.index %% %[2]d}"
+  principal     = "User:reader-${count.index %% max(1, %[2]d)}"
   operations    = ["READ"]
   resource_type = "TOPIC"
-  resource_name = "bench.topic-${floor(count.index / %[2]d)}"
+  resource_name = "bench.topic-${floor(count.index / max(1, %[2]d))}"
 }
-`, w.Topics, w.ACLs, replicas)
+`, w.Topics, w.ACLs, w.Replicas)
 	if w.Subjects {
 		body += fmt.Sprintf(`
 resource "headwater_schema_subject" "this" {
@@ -136,7 +136,7 @@ module "event" {
     processors          = ["collect", "refine"]
     teams               = ["analytics"]
     sizes = {
-      standard = { partitions = 1, replication_factor = %[2]d, min_insync_replicas = 2 }
+      standard = { partitions = 1, replication_factor = %[2]d, min_insync_replicas = %[4]d }
     }
   }
   domain      = "bench"
@@ -151,7 +151,7 @@ module "event" {
     fields = [{ name = "id", type = "string", doc = "Which." }, { name = "note", type = ["null", "string"], default = null, doc = "Words." }]
   })
 }
-`, w.Topics, replicas, "./modules/event")
+`, w.Topics, w.Replicas, "./modules/event", min(2, w.Replicas))
 }
 
 // config is the whole main.tf: the state is kept by the bench over HTTP, since a

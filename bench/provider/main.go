@@ -28,10 +28,11 @@ var steps = []string{stepCreate, stepPlan, stepRefreshOnly, stepDestroy}
 
 type options struct {
 	Topics      []int           `default:"100,1000,5000" help:"How many topics, with three ACLs each."`
+	Alone       []int           `default:"1000" help:"How many topics without ACLs; none for none."`
 	Subjects    int             `default:"1000" help:"How many topics with an Avro subject each; 0 for none."`
 	Events      int             `default:"1000" help:"How many events through modules/event; 0 for none."`
 	RoundTrips  []time.Duration `default:"0s,20ms" help:"Round trips between Terraform and the cluster."`
-	Small       bool            `help:"Three brokers that are their own controllers, in place of six and three."`
+	Brokers     int             `default:"6" help:"How many brokers; up to three are their own controllers. Topics have as many replicas, up to three."`
 	Parallelism int             `default:"10" help:"Terraform's."`
 	Rival       string          `type:"path" help:"Binary of a provider with the schema of Mongey's kafka provider, measured beside ours."`
 	StepLimit   time.Duration   `default:"20m" help:"How long one step may take before it is cut off."`
@@ -77,6 +78,9 @@ func (o *options) measure(ctx context.Context) (err error) {
 	for _, w := range o.workloads() {
 		for _, trip := range o.RoundTrips {
 			c.set(trip)
+			if !w.Subjects && !w.Events {
+				report.Lives = append(report.Lives, o.limits(ctx, c, w, trip)...)
+			}
 			for _, who := range o.contestants(w) {
 				report.Lives = append(report.Lives, o.live(ctx, c, who, w, trip))
 				// Kept after each, so that a run that is cut off has shown what it saw.
@@ -92,6 +96,9 @@ func (o *options) measure(ctx context.Context) (err error) {
 
 func (o *options) workloads() []workload {
 	var all []workload
+	for _, n := range o.Alone {
+		all = append(all, workload{Topics: n})
+	}
 	for _, n := range o.Topics {
 		all = append(all, workload{Topics: n, ACLs: 3})
 	}
@@ -100,6 +107,9 @@ func (o *options) workloads() []workload {
 	}
 	if o.Events > 0 {
 		all = append(all, workload{Topics: o.Events, ACLs: 3, Events: true})
+	}
+	for i := range all {
+		all[i].Replicas = min(3, o.Brokers)
 	}
 	return all
 }
@@ -117,7 +127,7 @@ func (o *options) contestants(w workload) []contestant {
 func (o *options) live(ctx context.Context, c *cluster, who contestant, w workload, trip time.Duration) *life {
 	l := &life{Provider: who.name, Workload: w, Name: w.String(), RoundTripMS: trip.Milliseconds(), Steps: map[string]figures{}, LoadBefore: loadAverage()}
 	say("%s: %s at %s", who.name, w, trip)
-	name := fmt.Sprintf("%s-%d-%t-%t-%s", who.name, w.Topics, w.Subjects, w.Events, trip)
+	name := fmt.Sprintf("%s-%d-%d-%t-%t-%s", who.name, w.Topics, w.ACLs, w.Subjects, w.Events, trip)
 	space, err := openWorkspace(ctx, o, filepath.Join(o.DataDir, name), who, who.config(w, c, c.states.URL+"/"+name))
 	if err != nil {
 		l.Failed = err.Error()
