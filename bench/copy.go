@@ -92,7 +92,7 @@ func copyOptions() []kgo.Opt {
 		kgo.ConsumeRegex(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.FetchMaxBytes(16 << 20),
+		kgo.FetchMaxBytes(4 << 20),
 		kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.ProducerLinger(250 * time.Millisecond), // until the commit

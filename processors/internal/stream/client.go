@@ -41,7 +41,7 @@ func (t *task) options(logger kgo.Logger) []kgo.Opt {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // markers count for the position, and so for lag
 		kgo.MaxDecompressBatchBytes(maxDecompressBytes),
-		kgo.FetchMaxBytes(16 << 20),
+		kgo.FetchMaxBytes(4 << 20),
 		kgo.FetchMaxWait(500 * time.Millisecond),
 
 		kgo.TransactionTimeout(t.limits.TransactionTimeout),

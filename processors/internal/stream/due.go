@@ -12,7 +12,8 @@ import (
 // state and therefore not in the changelog. For each entry that is due at d the
 // index holds an entry at d or before: one that has been put off leaves the
 // early entry standing, which finds out when it comes up. So an entry that is
-// put off with each record, as a session is, costs nothing.
+// put off with each record, as a session is, costs nothing. Entries of one commit
+// that are due at the same time, as what one hour forgets is, stand together.
 
 // dueOf is when the entry wants to be woken.
 func dueOf(waker Waker, stored, value []byte) (time.Time, bool) {
@@ -34,50 +35,61 @@ func dueOf(waker Waker, stored, value []byte) (time.Time, bool) {
 }
 
 // index keeps the promise above for one key that a commit changes.
-func (p *partition) index(batch *pebble.Batch, stored, value []byte) error {
+func (p *partition) index(list *dueList, stored, value []byte) {
 	due, ok := dueOf(p.waker, stored, value)
 	if !ok {
-		return nil
+		return
 	}
 	// A rule reads what it changes, so the old value is nearly always at hand;
 	// where it is not, one index entry too many costs less than a read.
-	if before, had := dueOf(p.waker, stored, p.cache[string(stored)]); had && !due.Before(before) && !p.parked(p.tx, stored) {
-		return nil
+	if before, had := dueOf(p.waker, stored, p.cache.get(stored)); had && !due.Before(before) && !p.parked(p.tx, stored) {
+		return
 	}
-	return p.arm(batch, due, stored)
+	p.arm(list, due, stored)
 }
 
-func (p *partition) arm(batch *pebble.Batch, due time.Time, stored []byte) error {
+func (p *partition) arm(list *dueList, due time.Time, stored []byte) {
+	p.look(due)
+	list.add(due, stored)
+}
+
+// look has the index looked at by that time.
+func (p *partition) look(due time.Time) {
 	if !p.nextDue.IsZero() && due.Before(p.nextDue) { // zero stays: something earlier may stand in the index
 		p.nextDue = due
 	}
-	return batch.Set(dueKey(nil, due, stored), nil, nil)
 }
 
 // reindex takes out the index entries that came up and puts in those that their
 // keys need next.
-func (p *partition) reindex(batch *pebble.Batch, tx *Tx) error {
+func (p *partition) reindex(batch *pebble.Batch, tx *Tx, list *dueList) error {
 	for _, entry := range tx.fired {
-		if err := batch.Delete(entry, nil); err != nil {
+		if err := entry.remove(batch); err != nil {
 			return err
 		}
-		_, stored := parseDueKey(entry)
-		due, ok := dueOf(p.waker, stored, tx.get(stored))
-		if !ok {
-			continue
+		if len(entry.rest) > 0 {
+			p.look(parseDueKey(entry.index))
 		}
-		switch at, woken := tx.woken[string(stored)]; {
-		case due.After(p.clock), !woken || !at.Equal(due): // to come, or the clock has passed it since
-		case p.parked(tx, stored):
-			due = p.clock.Add(parkedRetry)
-		default: // a rule that put nothing off; do not spin on it
-			due = p.clock.Add(time.Second)
-		}
-		if err := p.arm(batch, due, stored); err != nil {
-			return err
+		for _, stored := range entry.keys {
+			p.rearm(tx, list, stored)
 		}
 	}
 	return tx.err
+}
+
+func (p *partition) rearm(tx *Tx, list *dueList, stored []byte) {
+	due, ok := dueOf(p.waker, stored, tx.get(stored))
+	if !ok {
+		return
+	}
+	switch at, woken := tx.woken[string(stored)]; {
+	case due.After(p.clock), !woken || !at.Equal(due): // to come, or the clock has passed it since
+	case p.parked(tx, stored):
+		due = p.clock.Add(parkedRetry)
+	default: // a rule that put nothing off; do not spin on it
+		due = p.clock.Add(time.Second)
+	}
+	p.arm(list, due, stored)
 }
 
 // wake wakes up to limit entries that are due by the partition's clock. It
@@ -90,26 +102,34 @@ func (p *partition) wake(limit int) (int, error) {
 	if err != nil || len(entries) == 0 {
 		return 0, err
 	}
-	tx := p.open()
+	tx, woken := p.open(), 0
 	for _, entry := range entries {
-		_, stored := parseDueKey(entry)
 		tx.fired = append(tx.fired, entry)
-		value := tx.get(stored)
-		due, ok := dueOf(p.waker, stored, value)
-		if value == nil && p.parked(tx, stored) {
-			tx.change(parkedKey(stored), nil)
+		for _, stored := range entry.keys {
+			p.comeUp(tx, stored)
 		}
-		if !ok || due.After(p.clock) {
-			continue // deleted or put off since the index entry was made
-		}
-		tx.begin(nil)
-		if stored[0] == spaceRuntime {
-			tx.change(string(stored), nil)
-			continue
-		}
-		p.wakeOne(tx, stored, value, due)
+		woken += len(entry.keys)
 	}
-	return len(entries), tx.err
+	return woken, tx.err
+}
+
+// comeUp wakes what the key holds, unless it was deleted or put off since the
+// index entry was made.
+func (p *partition) comeUp(tx *Tx, stored []byte) {
+	value := tx.get(stored)
+	due, ok := dueOf(p.waker, stored, value)
+	if value == nil && p.parked(tx, stored) {
+		tx.change(parkedKey(stored), nil)
+	}
+	if !ok || due.After(p.clock) {
+		return
+	}
+	tx.begin(nil)
+	if stored[0] == spaceRuntime {
+		tx.change(string(stored), nil)
+		return
+	}
+	p.wakeOne(tx, stored, value, due)
 }
 
 // wakeOne wakes one entry, or sets its timer aside.
@@ -135,26 +155,29 @@ func (p *partition) wakeOne(tx *Tx, stored, value []byte, due time.Time) {
 }
 
 // dueEntries lists index entries that are due and have not come up in this
-// transaction yet.
-func (p *partition) dueEntries(limit int) ([][]byte, error) {
+// transaction yet, with limit keys at most.
+func (p *partition) dueEntries(limit int) ([]dueEntry, error) {
 	lower := []byte{spaceDue}
 	if p.tx != nil && len(p.tx.fired) > 0 {
-		lower = append(bytes.Clone(p.tx.fired[len(p.tx.fired)-1]), 0)
+		lower = append(bytes.Clone(p.tx.fired[len(p.tx.fired)-1].index), 0)
 	}
 	it, err := p.store.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: []byte{spaceDue + 1}})
 	if err != nil {
 		return nil, fmt.Errorf("read what is due: %w", err)
 	}
 	defer it.Close()
-	var entries [][]byte
+	var entries []dueEntry
+	keys := 0
 	p.nextDue = endOfTime
 	for ok := it.First(); ok; ok = it.Next() {
-		due, _ := parseDueKey(it.Key())
-		if due.After(p.clock) || len(entries) == limit {
+		if due := parseDueKey(it.Key()); due.After(p.clock) || keys >= limit {
 			p.nextDue = due
 			break
 		}
-		entries = append(entries, bytes.Clone(it.Key()))
+		entry := readDueEntry(it.Key(), it.Value())
+		entry.take(limit - keys)
+		entries = append(entries, entry)
+		keys += len(entry.keys)
 	}
 	return entries, it.Error()
 }

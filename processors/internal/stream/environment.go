@@ -27,6 +27,7 @@ const (
 	envStandbys = "HEADWATER_STANDBYS"            // optional, e.g. 1
 	envPatience = "HEADWATER_SCHEMA_PATIENCE"     // optional, e.g. 30s
 	envDrain    = "HEADWATER_DRAIN_TIMEOUT"       // optional, e.g. 25s
+	envCache    = "HEADWATER_CACHE_BYTES"         // optional, e.g. 67108864; as Kafka Streams' statestore.cache.max.bytes
 )
 
 // drainTimeout is how long a task may take from SIGTERM to its end.
@@ -66,6 +67,9 @@ func readEnvironment() (environment, error) {
 	env.slots = settings.number(envSlots, 1, mostSlots)
 	settings.checkOrdinal(env)
 	env.drain = settings.Duration(envDrain, drainTimeout, "how long a task may take to finish after SIGTERM")
+	if n := settings.number(envCache, 1, 1<<40); n > 0 {
+		env.limits.CacheBytes = n
+	}
 	env.limits.Patience = settings.Duration(envPatience, env.limits.Patience, "how long an unknown schema may still turn up")
 	return env, settings.err()
 }
@@ -168,6 +172,7 @@ func help(spec Spec, s *Settings) string {
 		settingDoc{envProtocol, string(classicProtocol), "who assigns partitions: a task (classic) or the brokers (consumer)"},
 		settingDoc{envStandbys, "0", "warm copies of each partition's state that other tasks keep"},
 		settingDoc{envPatience, l.Patience.String(), "how long an unknown schema may still turn up"},
+		settingDoc{envCache, strconv.Itoa(l.CacheBytes), "bytes of committed values kept beside Pebble, shared by the task's partitions"},
 		settingDoc{envDrain, drainTimeout.String(), "how long a task may take to finish after SIGTERM"})
 	for _, d := range s.docs {
 		fmt.Fprintf(&b, "  %-28s %s (%s unless set)\n", d.name, d.about, d.fallback)

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"encoding/binary"
 	"time"
 )
 
@@ -31,17 +30,6 @@ func ruleKey(dst, key []byte) []byte {
 
 func runtimeKey(kind, rest string) string {
 	return string([]byte{spaceRuntime}) + kind + rest
-}
-
-// dueKey orders what wants to be woken by time, then by key.
-func dueKey(dst []byte, due time.Time, key []byte) []byte {
-	dst = append(dst[:0], spaceDue)
-	dst = binary.BigEndian.AppendUint64(dst, orderedMillis(due))
-	return append(dst, key...)
-}
-
-func parseDueKey(k []byte) (due time.Time, key []byte) {
-	return timeOfOrdered(binary.BigEndian.Uint64(k[1:9])), k[9:]
 }
 
 // orderedMillis maps times, those before 1970 too, to numbers that sort like them.

@@ -19,18 +19,22 @@ import (
 // opened is added a few keys at each commit, until when the filter is not asked.
 // Keys that are deleted stay in it, so it is built anew when it is full.
 type known struct {
-	now  *keyFilter // nil until it has all keys
-	next *keyFilter // being built; nil when there is no need
-	from []byte     // where building goes on in the state
-	off  bool       // the state is too large for it
+	now   *keyFilter // nil until it has all keys
+	next  *keyFilter // being built; nil when there is no need
+	from  []byte     // where building goes on in the state
+	noted int        // keys of the commit under way
+	off   bool       // the state is too large for it
 }
 
 const (
-	// Keys added to a filter under construction at each commit: about 50 us.
-	knownStep = 256
-	// Bounds of one partition's filter: from 43,000 keys to 2.8 million. While it
+	// Keys added to a filter under construction at each commit, about 0.2 us each,
+	// and at least so many for each that the commit sets: a state that grows fast
+	// is overtaken before the filter in use errs too often.
+	knownStep, knownPace = 256, 8
+	// Bounds of one partition's filter: from 170,000 keys to 11 million. While it
 	// is built anew there are two.
-	knownMinBytes, knownMaxBytes = 64 << 10, 4 << 20
+	knownMinBytes, knownMaxBytes = 256 << 10, 16 << 20
+	knownGrowth                  = 4
 	knownBitsPerKey              = 12 // about 1 absent key in 100 is still looked up
 )
 
@@ -44,6 +48,7 @@ func indexed(key []byte) bool { return key[0] == spaceRule || key[0] == spaceRun
 
 // note adds the keys that a batch will set.
 func (k *known) note(b *pebble.Batch) error {
+	k.noted = 0
 	if k.now == nil && k.next == nil {
 		return nil
 	}
@@ -55,6 +60,7 @@ func (k *known) note(b *pebble.Batch) error {
 		if kind != pebble.InternalKeyKindSet || !indexed(key) {
 			continue
 		}
+		k.noted++
 		if k.now != nil {
 			k.now.add(key)
 		}
@@ -72,7 +78,7 @@ func (k *known) step(db *pebble.DB) error {
 		case k.off, k.now != nil && !k.now.full():
 			return nil
 		case k.now != nil:
-			size = min(2*k.now.bytes(), knownMaxBytes)
+			size = min(knownGrowth*k.now.bytes(), knownMaxBytes)
 		}
 		k.next, k.from = newKeyFilter(size), []byte{spaceRule}
 	}
@@ -82,7 +88,7 @@ func (k *known) step(db *pebble.DB) error {
 	case err != nil:
 		return err
 	case k.next.full() && !largest: // too small before it was whole
-		k.next, k.from = newKeyFilter(2*k.next.bytes()), []byte{spaceRule}
+		k.next, k.from = newKeyFilter(knownGrowth*k.next.bytes()), []byte{spaceRule}
 	case k.next.full(), done && largest && k.next.keys > k.next.room()*3/4: // it would be built for ever
 		*k = known{off: true}
 	case done:
@@ -98,7 +104,10 @@ func (k *known) build(db *pebble.DB) (done bool, err error) {
 		return false, fmt.Errorf("list known keys: %w", err)
 	}
 	ok := it.First()
-	for n := 0; ok && n < knownStep; n++ {
+	for range max(knownStep, knownPace*k.noted) {
+		if !ok {
+			break
+		}
 		k.next.add(it.Key())
 		ok = it.Next()
 	}

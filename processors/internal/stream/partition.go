@@ -41,18 +41,14 @@ type partition struct {
 	metaBefore *stateMeta // what a part of a migration that is not committed began at
 	held       bool       // its inputs are paused until the state is migrated
 
-	cache      map[string][]byte // committed values read or written lately
-	cacheBytes int
+	cache cache // committed values
 }
 
 // anyPartition lets the hash of the key choose.
 const anyPartition = -1
 
-// maxCacheBytes bounds the values kept beside Pebble per partition.
-const maxCacheBytes = 2 << 20
-
 func newPartition(number int32, spec Spec, rule Rule, c *codecs, s *store) *partition {
-	p := &partition{number: number, spec: spec, rule: rule, codecs: c, store: s, asides: spec.asides(), cache: make(map[string][]byte)}
+	p := &partition{number: number, spec: spec, rule: rule, codecs: c, store: s, asides: spec.asides(), cache: newCache(defaultCacheBytes)}
 	p.waker, _ = rule.(Waker)
 	p.sealer, _ = rule.(Sealer)
 	return p
@@ -60,23 +56,14 @@ func newPartition(number int32, spec Spec, rule Rule, c *codecs, s *store) *part
 
 // read returns a committed value, nil when there is none.
 func (p *partition) read(stored []byte) ([]byte, error) {
-	if value, ok := p.cache[string(stored)]; ok {
+	if value := p.cache.get(stored); value != nil {
 		return value, nil
 	}
 	value, err := p.store.get(stored)
 	if value != nil {
-		p.remember(string(stored), value)
+		p.cache.put(string(stored), value)
 	}
 	return value, err
-}
-
-func (p *partition) remember(stored string, value []byte) {
-	if p.cacheBytes > maxCacheBytes {
-		clear(p.cache)
-		p.cacheBytes = 0
-	}
-	p.cache[stored] = value
-	p.cacheBytes += len(stored) + len(value) + 64
 }
 
 // advance moves the clock, never back.
@@ -229,17 +216,17 @@ func (p *partition) commit(next int64, now time.Time) error {
 	tx := p.tx
 	batch := p.store.db.NewBatch()
 	p.metaBefore = nil
-	err := p.fill(batch, tx)
+	meta := p.store.local
+	meta.next, meta.appliedAt = max(meta.next, next), now
+	err := p.fill(batch, tx, &meta)
 	if err == nil {
-		meta := p.store.local
-		meta.next, meta.appliedAt = max(meta.next, next), now
 		err = p.store.commit(batch, meta)
 	}
 	for key, c := range tx.changes {
 		if c.value == nil {
-			delete(p.cache, key)
+			p.cache.remove(key)
 		} else {
-			p.remember(key, c.value)
+			p.cache.put(key, c.value)
 		}
 	}
 	p.tx = nil
@@ -250,23 +237,26 @@ func (p *partition) commit(next int64, now time.Time) error {
 	return err
 }
 
-func (p *partition) fill(batch *pebble.Batch, tx *Tx) error {
-	for key, c := range tx.changes {
-		stored := []byte(key)
-		if err := p.index(batch, stored, c.value); err != nil {
-			return err
-		}
-		var err error
-		if c.value == nil {
+// fill writes the changes in the order of their keys, which costs Pebble less.
+func (p *partition) fill(batch *pebble.Batch, tx *Tx, meta *localMeta) (err error) {
+	var due dueList
+	for _, key := range tx.sorted() {
+		stored, value := []byte(key), tx.changes[key].value
+		p.index(&due, stored, value)
+		if value == nil {
 			err = batch.Delete(stored, nil)
 		} else {
-			err = batch.Set(stored, c.value, nil)
+			err = batch.Set(stored, value, nil)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return p.reindex(batch, tx)
+	if err = p.reindex(batch, tx, &due); err != nil {
+		return err
+	}
+	meta.dueEntries, err = due.write(batch, meta.dueEntries)
+	return err
 }
 
 // discard forgets the transaction without a trace.

@@ -240,7 +240,7 @@ func (r *restorer) passTails(ctx context.Context, client *kgo.Client, byNumber m
 			continue
 		}
 		r.metrics.restoreLeft.Sub(float64(next - one.next))
-		if err := one.reach(one.store.db.NewBatch(), next); err != nil {
+		if err := one.reach(one.store.db.NewBatch(), nil, next); err != nil {
 			return err
 		}
 		if one.next >= one.end {
@@ -251,30 +251,35 @@ func (r *restorer) passTails(ctx context.Context, client *kgo.Client, byNumber m
 }
 
 // reach applies the batch together with how far it reaches.
-func (one *restored) reach(batch *pebble.Batch, next int64) error {
+func (one *restored) reach(batch *pebble.Batch, due dueList, next int64) error {
 	one.next = next
 	meta := one.store.local
 	meta.next, meta.appliedAt = next, time.Now()
+	var err error
+	if meta.dueEntries, err = due.write(batch, meta.dueEntries); err != nil {
+		return fmt.Errorf("write state %s: %w", one.store.dir, err)
+	}
 	return one.store.commit(batch, meta)
 }
 
 // replayBatch applies records of one partition together with how far they reach.
 func (r *restorer) replayBatch(one *restored, records []*kgo.Record) (int, error) {
 	batch := one.store.db.NewBatch()
+	var due dueList
 	n := 0
 	for _, rec := range records {
 		if rec.Attrs.IsControl() {
 			continue
 		}
 		n++
-		if err := r.replayRecord(batch, rec); err != nil {
+		if err := r.replayRecord(batch, &due, rec); err != nil {
 			return n, fmt.Errorf("write state %s: %w", one.store.dir, err)
 		}
 	}
-	return n, one.reach(batch, records[len(records)-1].Offset+1)
+	return n, one.reach(batch, due, records[len(records)-1].Offset+1)
 }
 
-func (r *restorer) replayRecord(batch *pebble.Batch, rec *kgo.Record) error {
+func (r *restorer) replayRecord(batch *pebble.Batch, list *dueList, rec *kgo.Record) error {
 	if len(rec.Key) == 0 || (rec.Key[0] != spaceRule && rec.Key[0] != spaceRuntime && rec.Key[0] != spaceNext) {
 		return nil // nobody of ours wrote it
 	}
@@ -282,9 +287,7 @@ func (r *restorer) replayRecord(batch *pebble.Batch, rec *kgo.Record) error {
 		return batch.Delete(rec.Key, nil)
 	}
 	if due, ok := r.dueOf(rec.Key, rec.Value); ok {
-		if err := batch.Set(dueKey(nil, due, rec.Key), nil, nil); err != nil {
-			return err
-		}
+		list.add(due, rec.Key)
 	}
 	return batch.Set(rec.Key, rec.Value, nil)
 }

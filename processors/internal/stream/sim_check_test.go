@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -293,9 +292,11 @@ func checkStore(s *store, want map[string]string, wrong complain) {
 			have[string(it.Key())] = string(it.Value())
 			continue
 		}
-		due, stored := parseDueKey(bytes.Clone(it.Key()))
-		if before, ok := indexed[string(stored)]; !ok || due.Before(before) {
-			indexed[string(stored)] = due
+		due := parseDueKey(it.Key())
+		for _, stored := range readDueEntry(it.Key(), it.Value()).keys {
+			if before, ok := indexed[string(stored)]; !ok || due.Before(before) {
+				indexed[string(stored)] = due
+			}
 		}
 	}
 	if err := it.Close(); err != nil {

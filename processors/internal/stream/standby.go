@@ -200,7 +200,7 @@ func (s *standbys) passTails(ctx context.Context, wanted []int32, logs []changel
 		}
 		s.mu.Lock()
 		if s.copied[number] == one && one.next == one.looked && next > one.next {
-			err = one.reach(one.store.db.NewBatch(), next)
+			err = one.reach(one.store.db.NewBatch(), nil, next)
 		}
 		s.mu.Unlock()
 		if err != nil {

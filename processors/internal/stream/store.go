@@ -10,11 +10,12 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 const (
-	storeFormat = 1 // of the directory: spaces, local meta
+	storeFormat = 2 // of the directory: spaces, local meta, index of what is due
 
 	memTableBytes = 4 << 20 // small: a task holds one store per partition
 	cacheBytes    = 64 << 20
@@ -50,19 +51,21 @@ var blockCache = sync.OnceValue(func() *pebble.Cache { return pebble.NewCache(ca
 // localMeta says what a directory holds. It is written in the batch that it
 // speaks of.
 type localMeta struct {
-	topicID   [16]byte  // of the changelog; one made anew is another changelog
-	next      int64     // first offset of the changelog that is not in here
-	appliedAt time.Time // wall clock of the last batch
+	topicID    [16]byte  // of the changelog; one made anew is another changelog
+	next       int64     // first offset of the changelog that is not in here
+	appliedAt  time.Time // wall clock of the last batch
+	dueEntries uint64    // greatest number of an entry in the index of what is due
 }
 
-const localMetaBytes = 1 + 16 + 8 + 8
+const localMetaBytes = 1 + 16 + 8 + 8 + 8
 
 func (m localMeta) encode() []byte {
 	b := make([]byte, 0, localMetaBytes)
 	b = append(b, storeFormat)
 	b = append(b, m.topicID[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(m.next)) //nolint:gosec // offsets are not negative
-	return binary.BigEndian.AppendUint64(b, uint64(m.appliedAt.UnixMilli()))
+	b = binary.BigEndian.AppendUint64(b, uint64(m.next))                  //nolint:gosec // offsets are not negative
+	b = binary.BigEndian.AppendUint64(b, uint64(m.appliedAt.UnixMilli())) //nolint:gosec // after 1970
+	return binary.BigEndian.AppendUint64(b, m.dueEntries)
 }
 
 func parseLocalMeta(b []byte) (localMeta, bool) {
@@ -73,6 +76,7 @@ func parseLocalMeta(b []byte) (localMeta, bool) {
 	copy(m.topicID[:], b[1:17])
 	m.next = int64(binary.BigEndian.Uint64(b[17:25]))                      //nolint:gosec // was an offset
 	m.appliedAt = time.UnixMilli(int64(binary.BigEndian.Uint64(b[25:33]))) //nolint:gosec // was a time
+	m.dueEntries = binary.BigEndian.Uint64(b[33:41])
 	return m, true
 }
 
@@ -93,6 +97,9 @@ func openStore(fs vfs.FS, dir string) (*store, error) {
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		opts.Levels[i].IndexBlockSize = indexBlockBytes
+		// Hashes do not shrink, and a block that is read costs more to inflate than
+		// to fetch; Kafka Streams sets the same for RocksDB.
+		opts.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 	}
 	db, err := pebble.Open(dir, opts)
 	if err != nil {

@@ -254,6 +254,7 @@ func (t *task) settle(ctx context.Context) error {
 		t.client.ResumeFetchPartitions(resume)
 	}
 	for _, p := range t.parts {
+		p.cache.limit = t.limits.CacheBytes / len(t.parts)
 		err = errors.Join(err, p.meta.admit(t.spec.Name, news.counts))
 	}
 	t.metrics.partitions.Set(float64(len(t.parts)))

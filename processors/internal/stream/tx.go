@@ -34,7 +34,7 @@ type Tx struct {
 	appends []*kgo.Record      // of the record being handled
 
 	undo  []step               // what the record being handled did, to take it back
-	fired [][]byte             // index entries that have come due
+	fired []dueEntry           // index entries that have come due
 	woken map[string]time.Time // entries that were woken, and when they were due
 
 	hurry    func() bool // of a query: a scan must end; else nil
