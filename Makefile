@@ -51,8 +51,10 @@ clean: down ## stop the local platform and remove its data
 plan: build $(if $(ENV),policy) ## show what would change, changing nothing; ENV=prod for a place on AWS, ROOT=cluster for one root of it
 	@$(HEADWATER) plan $(ENV) $(if $(ROOT),--root $(ROOT)) $(PLAN)
 
-apply: build policy ## bring a place on AWS to what its files say: ENV=dev, staging or prod
-	@$(HEADWATER) apply $(if $(ENV),$(ENV),$(error say which place: make apply ENV=dev)) $(if $(ROOT),--root $(ROOT)) $(APPLY)
+apply: build policy ## bring a place on AWS to what its files say: ENV=dev, staging or prod; RUNNER=1 from outside its network
+	@$(HEADWATER) apply $(if $(ENV),$(ENV),$(error say which place: make apply ENV=dev)) $(if $(RUNNER),--root cluster,$(if $(ROOT),--root $(ROOT))) $(APPLY)
+	$(if $(RUNNER),@$(TERRAFORM) -chdir=build/places/$(ENV)/environments/$(ENV)/cluster output -json runner >build/runner.json)
+	$(if $(RUNNER),@.github/run-platform build/runner.json $(ENV))
 
 policy: ## the program that holds plans to policies/
 	@mkdir -p build/bin
@@ -61,10 +63,15 @@ policy: ## the program that holds plans to policies/
 validate: build ## terraform validate of each root of dev, staging and prod, without credentials
 	@$(HEADWATER) validate
 
-images: ## OCI images of every program for amd64 and arm64 into build/images; PUSH=registry/prefix TAG=commit to push them
+# The runner's image takes Terraform and the AWS provider from where validate left them.
+RUNNER_PARTS  = --runner --providers build/places/staging/environments/staging/platform/.terraform/providers \
+  --terraform "$$(find build/tools/terraform-$$(cat .terraform-version)/terraform -type f 2>/dev/null || command -v terraform)"
+
+images: $(if $(RUNNER),build) ## OCI images of every program for amd64 and arm64 into build/images; RUNNER=1 the runner's too, PUSH=registry/prefix TAG=commit to push them
 	@mkdir -p build/tools
 	@go build -o build/tools/images ./cmd/images
-	@build/tools/images --version $(VERSION) --start $(if $(PUSH),--push $(PUSH)) $(if $(TAG),--tag $(TAG))
+	$(if $(RUNNER),@$(HEADWATER) validate staging)
+	@build/tools/images --version $(VERSION) --start $(if $(PUSH),--push $(PUSH)) $(if $(TAG),--tag $(TAG)) $(if $(RUNNER),$(RUNNER_PARTS))
 
 review: build ## what the working tree does to events, against origin/main (BASE=revision)
 	@$(HEADWATER) review $(if $(BASE),--base $(BASE))

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"debug/buildinfo"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
@@ -19,16 +21,44 @@ import (
 // billType is the media type of a CycloneDX bill of materials.
 const billType = "application/vnd.cyclonedx+json"
 
-// billOf writes the bill of materials of a program: the modules that the linker
-// put into it, as it says itself, and the Go that built it. It has no time, so
-// that the same program has the same bill. modules is how many there are.
-func billOf(file string, s source) (text []byte, modules int, err error) {
-	info, err := buildinfo.ReadFile(file)
-	if err != nil {
-		return nil, 0, err
+// billOf writes the bill of materials of an image's programs: the modules that
+// the linker put into them, as they say themselves, and the Go that built them.
+// It has no time, so that the same programs have the same bill. modules is how
+// many there are.
+func billOf(s source, programs ...string) (text []byte, modules int, err error) {
+	components := []cdx.Component{}
+	var key string
+	seen := map[string]bool{}
+	for _, program := range programs {
+		info, err := buildinfo.ReadFile(program)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read what %s is made of: %w", program, err)
+		}
+		for _, c := range append([]cdx.Component{standardLibrary(info.GoVersion)}, dependencies(info)...) {
+			if !seen[c.BOMRef] {
+				seen[c.BOMRef] = true
+				components = append(components, c)
+				key += "\n" + c.BOMRef
+			}
+		}
 	}
-	components := []cdx.Component{{BOMRef: "go", Type: cdx.ComponentTypeLibrary, Name: "std", Version: strings.TrimPrefix(info.GoVersion, "go"), PackageURL: "pkg:golang/std@" + strings.TrimPrefix(info.GoVersion, "go")}}
-	key := info.GoVersion
+	bom := cdx.NewBOM()
+	bom.SerialNumber = uuid.NewSHA1(uuid.NameSpaceURL, []byte(s.name()+"\n"+s.version+"\n"+key)).URN()
+	bom.Metadata = &cdx.Metadata{Component: &cdx.Component{BOMRef: s.name(), Type: cdx.ComponentTypeApplication, Name: s.name(), Version: s.version}}
+	bom.Components = &components
+	var b bytes.Buffer
+	err = cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).Encode(bom)
+	return b.Bytes(), len(slices.DeleteFunc(components, func(c cdx.Component) bool { return c.Name == "std" })), err
+}
+
+func standardLibrary(version string) cdx.Component {
+	version = strings.TrimPrefix(version, "go")
+	purl := "pkg:golang/std@" + version
+	return cdx.Component{BOMRef: purl, Type: cdx.ComponentTypeLibrary, Name: "std", Version: version, PackageURL: purl}
+}
+
+func dependencies(info *buildinfo.BuildInfo) []cdx.Component {
+	var all []cdx.Component
 	for _, m := range info.Deps {
 		if m.Replace != nil {
 			m = m.Replace
@@ -38,16 +68,9 @@ func billOf(file string, s source) (text []byte, modules int, err error) {
 		if m.Sum != "" {
 			c.Properties = &[]cdx.Property{{Name: "go:sum", Value: m.Sum}}
 		}
-		components = append(components, c)
-		key += "\n" + purl + " " + m.Sum
+		all = append(all, c)
 	}
-	bom := cdx.NewBOM()
-	bom.SerialNumber = uuid.NewSHA1(uuid.NameSpaceURL, []byte(s.name()+"\n"+s.version+"\n"+key)).URN()
-	bom.Metadata = &cdx.Metadata{Component: &cdx.Component{BOMRef: s.name(), Type: cdx.ComponentTypeApplication, Name: s.name(), Version: s.version}}
-	bom.Components = &components
-	var b bytes.Buffer
-	err = cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).Encode(bom)
-	return b.Bytes(), len(info.Deps), err
+	return all
 }
 
 // attach makes an artifact of the bill that refers to the image, so that who has

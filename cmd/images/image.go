@@ -32,8 +32,7 @@ type platform struct {
 
 // build compiles a program for each architecture and makes its image.
 func build(ctx context.Context, s source, archs []string, base v1.Layer) (*image, error) {
-	i := &image{name: s.name()}
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	var platforms []platform
 	for _, arch := range archs {
 		file, err := s.compile(ctx, arch)
 		if err != nil {
@@ -43,34 +42,47 @@ func build(ctx context.Context, s source, archs []string, base v1.Layer) (*image
 		if err != nil {
 			return nil, fmt.Errorf("make the image of %s for %s: %w", s.name(), arch, err)
 		}
-		i.platforms = append(i.platforms, p)
+		platforms = append(platforms, p)
+	}
+	return indexOf(s.name(), platforms), nil
+}
+
+// indexOf is one image of all its platforms.
+func indexOf(name string, platforms []platform) *image {
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, p := range platforms {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
 			Add:        p.image,
-			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
+			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: p.arch}},
 		})
 	}
-	i.index = index
-	return i, nil
+	return &image{name: name, index: index, platforms: platforms}
 }
 
 func newPlatform(s source, arch, file string, base v1.Layer) (platform, error) {
+	program, err := programLayer(file, s.name())
+	if err != nil {
+		return platform{}, err
+	}
+	return assemble(s, arch, config(s, arch), []v1.Layer{base, program}, file)
+}
+
+// assemble puts an image together, with the bill of materials of its programs, of
+// which the first is what it runs.
+func assemble(s source, arch string, config *v1.ConfigFile, layers []v1.Layer, programs ...string) (platform, error) {
 	p := platform{arch: arch}
-	info, err := os.Stat(file)
+	info, err := os.Stat(programs[0])
 	if err != nil {
 		return p, err
 	}
 	p.program = info.Size()
-	program, err := programLayer(file, s.name())
-	if err != nil {
+	if p.image, err = mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), config); err != nil {
 		return p, err
 	}
-	if p.image, err = mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), config(s, arch)); err != nil {
+	if p.image, err = mutate.AppendLayers(p.image, layers...); err != nil {
 		return p, err
 	}
-	if p.image, err = mutate.AppendLayers(p.image, base, program); err != nil {
-		return p, err
-	}
-	bill, modules, err := billOf(file, s)
+	bill, modules, err := billOf(s, programs...)
 	if err != nil {
 		return p, err
 	}

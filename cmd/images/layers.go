@@ -23,11 +23,13 @@ const (
 	certificates = "etc/ssl/certs/ca-certificates.crt"
 )
 
-// entry is a file or, without text, a folder of a layer.
+// entry is a file or, without text, a folder of a layer. Large files are read from
+// where they are.
 type entry struct {
 	path string
 	mode int64
 	text []byte
+	file string // in the place of text
 	user int
 }
 
@@ -84,26 +86,48 @@ func programLayer(file, name string) (v1.Layer, error) {
 	})
 }
 
-// layer writes entries in their order, without times, so that the same entries
+// layer holds entries in their order, without times, so that the same entries
 // are the same bytes.
 func layer(entries []entry) (v1.Layer, error) {
-	var text bytes.Buffer
-	w := tar.NewWriter(&text)
-	for _, e := range entries {
-		head := &tar.Header{Format: tar.FormatUSTAR, Name: e.path, Mode: e.mode, Uid: e.user, Gid: e.user, Size: int64(len(e.text)), Typeflag: tar.TypeReg}
-		if e.text == nil {
-			head.Name, head.Typeflag = e.path+"/", tar.TypeDir
-		}
-		if err := w.WriteHeader(head); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(e.text); err != nil {
-			return nil, err
-		}
+	open := func() (io.ReadCloser, error) {
+		from, to := io.Pipe()
+		go func() { _ = to.CloseWithError(writeEntries(to, entries)) }()
+		return from, nil
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text.Bytes())), nil }
 	return tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching)
+}
+
+func writeEntries(to io.Writer, entries []entry) error {
+	w := tar.NewWriter(to)
+	for _, e := range entries {
+		if err := e.write(w); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+func (e entry) write(w *tar.Writer) error {
+	head := &tar.Header{Format: tar.FormatUSTAR, Name: e.path, Mode: e.mode, Uid: e.user, Gid: e.user, Size: int64(len(e.text)), Typeflag: tar.TypeReg}
+	text := io.Reader(bytes.NewReader(e.text))
+	switch {
+	case e.file != "":
+		file, err := os.Open(e.file)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		head.Size, text = info.Size(), file
+	case e.text == nil:
+		head.Name, head.Typeflag = e.path+"/", tar.TypeDir
+	}
+	if err := w.WriteHeader(head); err != nil {
+		return err
+	}
+	_, err := io.Copy(w, text)
+	return err
 }
