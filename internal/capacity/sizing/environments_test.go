@@ -62,3 +62,48 @@ func TestEnvironmentsAreLargeEnough(t *testing.T) {
 		}
 	}
 }
+
+// what the platforms' terraform.tfvars say of topics and tasks.
+type platformFile struct {
+	Sizes map[string]struct {
+		Partitions int `cty:"partitions"`
+	} `hcl:"sizes"`
+	Processors map[string]struct {
+		Autoscale struct {
+			Min int `cty:"min_tasks"`
+			Max int `cty:"max_tasks"`
+		} `cty:"autoscale"`
+	} `hcl:"processors"`
+	Rest hcl.Body `hcl:",remain"`
+}
+
+// Partitions are chosen once, and tasks may not be short of them: each place has
+// what its load needs at the peak, and ten times that on what all events pass.
+func TestPlacesHaveTheTasksAndPartitions(t *testing.T) {
+	for place, eventsPerDay := range map[string]float64{"dev": 4e6, "staging": 20e6, "prod": 200e6} {
+		var file platformFile
+		path := "../../../environments/" + place + "/platform/terraform.tfvars"
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := hclsimple.Decode(path+".hcl", text, nil, &file); err != nil {
+			t.Fatal(err)
+		}
+		w := Defaults()
+		w.EventsPerDay = eventsPerDay
+		need := size(t, w).Tasks
+		if has := file.Sizes["keyed"].Partitions; has < need.Partitions {
+			t.Errorf("%s: keyed topics have %d partitions, and ten times the load needs %d", place, has, need.Partitions)
+		}
+		for name, p := range file.Processors {
+			fixed := p.Autoscale.Min == p.Autoscale.Max // the archive: none of it is in anybody's way
+			if p.Autoscale.Min < 2 || !fixed && p.Autoscale.Max < need.Peak {
+				t.Errorf("%s: %s has %d to %d tasks, and the peak needs %d", place, name, p.Autoscale.Min, p.Autoscale.Max, need.Peak)
+			}
+		}
+		if len(file.Processors) == 0 {
+			t.Errorf("%s has no processors", place)
+		}
+	}
+}
