@@ -30,13 +30,15 @@ resource "aws_lb_target_group" "this" {
   port                 = var.listener.port
   deregistration_delay = 20 # longer than a request may take
 
+  # ECS replaces a task that fails these: not one that starts, nor all of them when
+  # the brokers are away for some seconds.
   health_check {
     path                = "/readyz"
     matcher             = "200"
     interval            = 10
     timeout             = 5
     healthy_threshold   = 2
-    unhealthy_threshold = 3
+    unhealthy_threshold = 6
   }
 }
 
