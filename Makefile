@@ -102,7 +102,7 @@ autoscale: build ## tasks follow a load; utilization at exact loads (6 minutes)
 .PHONY: real
 real: build ## CI's tests on Apache Kafka and Apicurio (20 minutes; Java 17, Maven)
 	HEADWATER_TEST_KAFKA=apache go test -count=1 -p 1 -timeout 30m ./internal/apache ./internal/cluster ./internal/kafkatest ./processors/internal/slot ./provider
-	HEADWATER_TEST_KAFKA=apache go test -count=1 -timeout 5m -run TestTasksWithoutNumberAndDisk ./processors/internal/stream
+	HEADWATER_TEST_KAFKA=apache go test -count=1 -p 1 -timeout 5m -run 'TestTasksWithoutNumberAndDisk|TestFromBrokersToCloudWatch' ./processors/internal/stream ./processors/capacity
 	HEADWATER_KAFKA=apache HEADWATER_TEST_KAFKA=apache go test -count=1 -timeout 20m -parallel 1 -run 'TestFollowOneEvent|TestKillLosesNothing' ./test/
 	HEADWATER_TEST_KAFKA=apache HEADWATER_SURVIVE_RATE=1000 go test -count=1 -timeout 20m -v -run 'TestChecker|TestSurvive/(all_passwords|the_active|the_checker)' ./test/survive
 

@@ -134,7 +134,7 @@ resource "headwater_topic" "catalogue" {
 }
 
 resource "headwater_acl" "catalogue" {
-  for_each = toset(concat(local.processors, keys(local.teams)))
+  for_each = toset(concat(sort(setsubtract(local.processors, ["archive"])), keys(local.teams)))
 
   principal     = "User:${each.key}"
   operations    = ["DESCRIBE", "READ"]

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // What the archive keeps is enough: a platform that lost everything counts the same
@@ -82,6 +83,7 @@ func (p *platform) archive(address string) (stop func()) {
 	}
 	cmd := exec.Command(program)
 	cmd.Env = append(os.Environ(), p.environment()...)
+	cmd.Env = append(cmd.Env, p.archiveLogin()...)
 	cmd.Env = append(cmd.Env, "HEADWATER_ARCHIVE="+address, "HEADWATER_ARCHIVE_INTERVAL=500ms",
 		"HEADWATER_HTTP_ADDRESS=127.0.0.1:0", "HEADWATER_SCHEMA_REGISTRY_URL="+p.status().RegistryURL)
 	cmd.Stderr = os.Stderr
@@ -95,6 +97,23 @@ func (p *platform) archive(address string) (stop func()) {
 			p.t.Errorf("the archive ends with %v", err)
 		}
 	}
+}
+
+// archiveLogin makes the archive's principal as its module does on AWS, which the
+// local platform does not deploy: a credential, and its group. That it may read the
+// events stands in schemas/platform.tf, which has been applied.
+func (p *platform) archiveLogin() []string {
+	p.t.Helper()
+	admin := p.admin()
+	user := kadm.UpsertSCRAM{User: "archive", Mechanism: kadm.ScramSha512, Iterations: 4096, Password: "archive-secret"}
+	if _, err := admin.AlterUserSCRAMs(p.t.Context(), nil, []kadm.UpsertSCRAM{user}); err != nil {
+		p.t.Fatal(err)
+	}
+	group := kadm.NewACLs().Allow("User:archive").ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpDescribe, kadm.OpRead).Groups("archive")
+	if _, err := admin.CreateACLs(p.t.Context(), group); err != nil {
+		p.t.Fatal(err)
+	}
+	return []string{"HEADWATER_SASL_MECHANISM=SCRAM-SHA-512", "HEADWATER_SASL_USERNAME=archive", "HEADWATER_SASL_PASSWORD=archive-secret"}
 }
 
 // environment is what `headwater env` exports.

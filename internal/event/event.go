@@ -226,3 +226,12 @@ func Clamp(eventTime, received time.Time) (clamped time.Time, changed bool) {
 	}
 	return eventTime, false
 }
+
+// Optional is how the schemas' generated types hold text that may be missing: nil
+// for "".
+func Optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

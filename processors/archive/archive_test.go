@@ -12,11 +12,13 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"headwater.internal/platform/internal/archive"
 	"headwater.internal/platform/internal/event"
+	"headwater.internal/platform/internal/kafka"
 	"headwater.internal/platform/internal/kafkatest"
 	"headwater.internal/platform/internal/schema"
 	"headwater.internal/platform/schemas/browsing"
@@ -30,6 +32,7 @@ var day = time.Date(2026, 3, 1, 22, 0, 0, 0, time.UTC)
 type fixture struct {
 	t            *testing.T
 	cluster      *kafkatest.Cluster
+	login        kafka.Config // the archive's own
 	client       *kgo.Client
 	partitions   int32
 	registry     *httptest.Server
@@ -43,13 +46,32 @@ func newFixture(t *testing.T, partitions int32) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, cluster: kafkatest.Start(t), registry: httptest.NewServer(store.Handler()), dir: t.TempDir(), partitions: partitions}
+	f := &fixture{t: t, cluster: kafkatest.Start(t, kafkatest.WithSASL("admin", "secret"), kafkatest.WithACLs()), registry: httptest.NewServer(store.Handler()), dir: t.TempDir(), partitions: partitions}
 	t.Cleanup(f.registry.Close)
 	f.cluster.CreateTopic(topic, partitions, nil)
+	f.grant()
 	f.client = f.cluster.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	f.outer = f.register(topic+"-value", processed.CustomerEventSchema)
 	f.inner = f.register(browsing.PageViewedTopic+"-value", browsing.PageViewedSchema)
 	return f
+}
+
+// grant makes the archive's principal with the rights that schemas/platform.tf and
+// its module declare, and no others.
+func (f *fixture) grant() {
+	f.t.Helper()
+	admin := f.cluster.Admin()
+	user := kadm.UpsertSCRAM{User: group, Mechanism: kadm.ScramSha512, Iterations: 4096, Password: "hush"}
+	if _, err := admin.AlterUserSCRAMs(f.t.Context(), nil, []kadm.UpsertSCRAM{user}); err != nil {
+		f.t.Fatal(err)
+	}
+	rights := kadm.NewACLs().Allow("User:"+group).ResourcePatternType(kadm.ACLPatternLiteral).
+		Operations(kadm.OpDescribe, kadm.OpRead).Groups(group).Topics(topic)
+	if _, err := admin.CreateACLs(f.t.Context(), rights); err != nil {
+		f.t.Fatal(err)
+	}
+	f.login = f.cluster.Config
+	f.login.SASL.Username, f.login.SASL.Password = group, "hush"
 }
 
 func (f *fixture) register(subject, text string) *event.Schema {
@@ -120,7 +142,7 @@ func (f *fixture) start(interval time.Duration) *running {
 	f.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := newArchiver(ctx, settings{
-		kafka: f.cluster.Config, archive: "file://" + f.dir, interval: interval, drain: drainTimeout, registry: f.registry.URL,
+		kafka: f.login, archive: "file://" + f.dir, interval: interval, drain: drainTimeout, registry: f.registry.URL,
 		limits: limits{rows: 40, bytes: 1 << 20},
 	})
 	if err != nil {

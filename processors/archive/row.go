@@ -56,7 +56,7 @@ func decodeRow(ctx context.Context, registry *event.Registry, r *kgo.Record) (ar
 	}
 	return archive.Row{
 		Type: e.Type, Source: e.Source, ID: e.ID, Customer: e.Customer,
-		Subject: optional(envelope.Subject), AnonymousID: optional(envelope.AnonymousID),
+		Subject: event.Optional(envelope.Subject), AnonymousID: event.Optional(envelope.AnonymousID),
 		Time: e.Time.UnixMilli(), ReceivedTime: e.ReceivedTime.UnixMilli(),
 		OriginalTime: millis(e.OriginalTime), Untimed: envelope.Untimed,
 		ImportID: e.ImportID, RevenueMicros: e.RevenueMicros,
@@ -70,13 +70,6 @@ func schemaOf(ctx context.Context, registry *event.Registry, value []byte) (*eve
 		return nil, fmt.Errorf("read processed event: %w", err)
 	}
 	return registry.Schema(ctx, id)
-}
-
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func millis(t *time.Time) *int64 {

@@ -137,14 +137,17 @@ func TestSettingsAreChecked(t *testing.T) {
 		_, err := fromEnvironment(func(name string) string { return values[name] })
 		return err
 	}
-	if err := read(); err != nil {
-		t.Error(err)
+	for _, good := range []string{`{"refine":{}}`, `{"refine":{"service":"r","target_utilization":0.6}}`, `{}`} {
+		if err := read(envProcessors, good); err != nil {
+			t.Error(err)
+		}
 	}
 	for want, pairs := range map[string][]string{
 		envEnvironment + ` is ""`:                  {envEnvironment, ""},
 		envProbes + " is empty":                    {envProbes, ""},
 		"write a duration from 1s":                 {envInterval, "10ms"},
 		"write an object a processor":              {envProcessors, ""},
+		"is \"null\": write an object":             {envProcessors, "null"},
 		"unknown field":                            {envProcessors, `{"refine":{"servise":"x"}}`},
 		"no service for refine":                    {envCluster, "stage"},
 		"target_utilization 1.2 for refine":        {envProcessors, `{"refine":{"target_utilization":1.2}}`},

@@ -73,13 +73,17 @@ func fromEnvironment(lookup func(string) string) (settings, error) {
 	return s, errors.Join(err, s.readProcessors(lookup(envProcessors)))
 }
 
-// readProcessors reads which processors there are. A word that it does not know is
-// one that somebody relies on.
+// readProcessors reads which processors there are: none where all have a fixed
+// number of tasks. A word that it does not know is one that somebody relies on.
 func (s *settings) readProcessors(text string) error {
 	decoder := json.NewDecoder(bytes.NewBufferString(text))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&s.processors); err != nil || len(s.processors) == 0 {
-		return fmt.Errorf(`%s is %q: write an object a processor, such as {"refine": {"service": "refine"}} (%w)`, envProcessors, text, errors.Join(err))
+	err := decoder.Decode(&s.processors)
+	if err == nil && s.processors == nil {
+		err = errors.New("null is no object")
+	}
+	if err != nil {
+		return fmt.Errorf(`%s is %q: write an object a processor, such as {"refine": {"service": "refine"}} (%w)`, envProcessors, text, err)
 	}
 	var errs []error
 	for name, p := range s.processors {

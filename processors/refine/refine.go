@@ -88,7 +88,7 @@ func publish(tx *stream.Tx, in *stream.Input, e *event.Envelope, schemaID int, b
 	customer := e.Customer()
 	err := tx.Append(processed.CustomerEventTopic, []byte(customer), &processed.CustomerEvent{
 		ID: e.ID, Source: e.Source, Type: e.Type, Customer: customer,
-		AnonymousID: optional(device(e)), ImportID: optional(e.ImportID),
+		AnonymousID: event.Optional(device(e)), ImportID: event.Optional(e.ImportID),
 		Time: e.Time, ReceivedTime: received, OriginalTime: optionalTime(e.OriginalTime),
 		RevenueMicros: revenue,
 		SchemaID:      int32(schemaID), //nolint:gosec // the wire format has 32 bits for it
@@ -134,13 +134,6 @@ func importOf(in *stream.Input) string {
 		}
 	}
 	return ""
-}
-
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func optionalTime(t time.Time) *time.Time {

@@ -309,13 +309,13 @@ func TestNamedCustomerIsNotAnonymous(t *testing.T) {
 		}
 		links := 0
 		for _, o := range streamtest.Commit(t, f.d) {
-			var event processed.CustomerEvent
+			var got processed.CustomerEvent
 			switch o.Topic {
 			case processed.IdentityLinkTopic:
 				links++
 			case processed.CustomerEventTopic:
-				if err := o.Decode(&event); err != nil || cmp.Diff(optional(c.want), event.AnonymousID) != "" {
-					t.Errorf("%+v: anonymous id %v, %v", c, event.AnonymousID, err)
+				if err := o.Decode(&got); err != nil || cmp.Diff(event.Optional(c.want), got.AnonymousID) != "" {
+					t.Errorf("%+v: anonymous id %v, %v", c, got.AnonymousID, err)
 				}
 			}
 		}

@@ -31,8 +31,8 @@ type Load struct {
 }
 
 // report writes the load beside the slot: as metadata of an offset that nobody
-// reads from, committed as the member that holds the slot. A failure is the
-// reader's to notice, by the report's age; the next one is seconds away.
+// reads from, committed as the member that holds the slot. A failure is said once, and
+// is the reader's to notice, by the report's age; the next one is seconds away.
 func (l *Lease) report(ctx context.Context) {
 	load := l.wish.Load()
 	load.At = time.Now().UnixMilli()
@@ -58,7 +58,14 @@ func (l *Lease) report(ctx context.Context) {
 			}
 		}
 	}
-	if err != nil && ctx.Err() == nil && !errors.Is(err, kerr.StaleMemberEpoch) {
+	if ctx.Err() != nil || errors.Is(err, kerr.StaleMemberEpoch) {
+		return
+	}
+	said := l.unreported
+	if l.unreported = ""; err != nil {
+		l.unreported = err.Error()
+	}
+	if err != nil && l.unreported != said {
 		l.wish.Log.Warn("report the load; the scaling law does not see this task", "topic", l.wish.Topic, "slot", l.Number, "err", err)
 	}
 }

@@ -71,13 +71,14 @@ type Wish struct {
 type Lease struct {
 	Number int
 
-	wish     Wish
-	client   *kgo.Client
-	instance string
-	member   string
-	epoch    int32
-	stop     context.CancelFunc
-	done     chan struct{}
+	wish       Wish
+	client     *kgo.Client
+	instance   string
+	member     string
+	epoch      int32
+	unreported string // why the last report did not arrive
+	stop       context.CancelFunc
+	done       chan struct{}
 
 	mu       sync.Mutex
 	answered time.Time // when the last heartbeat that was answered was sent
