@@ -3,13 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// configsPerRequest bounds one DescribeConfigs answer: about 4 MB.
+// configsPerRequest bounds one DescribeConfigs answer: to about 2 MB.
 const configsPerRequest = 500
 
 // configValue is one configuration key in force.
@@ -29,32 +31,44 @@ func loadConfigs(dial connect, topics *kind[topicInfo]) func(context.Context) (m
 			return nil, err
 		}
 		all := make(map[string]map[string]configValue, len(known))
-		var batch []string
-		flush := func() error {
-			answers, err := client.DescribeTopicConfigs(ctx, batch...)
-			batch = batch[:0]
-			if denied(err) { // of any one topic: whoever needs one asks by name and learns which
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			for _, answer := range answers {
-				if answer.Err == nil {
-					all[answer.Name] = configValues(answer.Configs)
-				}
-			}
-			return nil
-		}
-		for name := range known {
-			if batch = append(batch, name); len(batch) == configsPerRequest {
-				if err := flush(); err != nil {
-					return nil, err
-				}
+		for names := range slices.Chunk(slices.Collect(maps.Keys(known)), configsPerRequest) {
+			if err := describeConfigs(ctx, client, names, all); err != nil {
+				return nil, err
 			}
 		}
-		return all, flush()
+		return all, nil
 	}
+}
+
+// describeConfigs adds the settings of topics to all. It asks without synonyms, which
+// kadm always asks for: they are more than half of the answer. A topic whose settings
+// may not be seen is left out: whoever needs it asks by name and learns which right is missing.
+func describeConfigs(ctx context.Context, client *clusterClient, names []string, all map[string]map[string]configValue) error {
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	for _, name := range names {
+		topic := kmsg.NewDescribeConfigsRequestResource()
+		topic.ResourceType, topic.ResourceName = kmsg.ConfigResourceTypeTopic, name
+		req.Resources = append(req.Resources, topic)
+	}
+	resp, err := req.RequestWith(ctx, client.raw)
+	if err != nil {
+		return err
+	}
+	for _, topic := range resp.Resources {
+		if topic.ErrorCode != 0 {
+			continue
+		}
+		values := make(map[string]configValue, len(topic.Configs))
+		for _, c := range topic.Configs {
+			value := configValue{source: c.Source}
+			if c.Value != nil {
+				value.value = *c.Value
+			}
+			values[c.Name] = value
+		}
+		all[topic.ResourceName] = values
+	}
+	return nil
 }
 
 func loadConfig(dial connect) func(context.Context, string) (map[string]configValue, bool, error) {

@@ -54,7 +54,7 @@ func TestGuideNamesExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := serve(t, nil, nil)
+	p := protocolTo(t, nil, nil)
 	seen := map[string]int{}
 	for _, code := range guideCode.FindAllStringSubmatch(string(guide), -1) {
 		file, diags := hclparse.NewParser().ParseHCL([]byte(code[1]), "guide.tf")

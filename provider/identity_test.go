@@ -34,7 +34,7 @@ func TestImportByIdentity(t *testing.T) {
 	t.Parallel()
 	c := kafkatest.Start(t)
 	identified(t, c)
-	p := serve(t, c, nil)
+	p := protocolTo(t, c, nil)
 	for typeName, imported := range map[string]struct{ given, identity, state map[string]string }{
 		"headwater_topic": {
 			given:    map[string]string{"name": "raw.web.clicked"},
@@ -95,7 +95,7 @@ func TestImportSubjectByIdentity(t *testing.T) {
 	g := startRegistry(t)
 	g.put(t, "raw.web.clicked-value", `"string"`)
 	identity := map[string]string{"subject": "raw.web.clicked-value"}
-	state, found := serve(t, nil, g).importIdentity("headwater_schema_subject", identity)
+	state, found := protocolTo(t, nil, g).importIdentity("headwater_schema_subject", identity)
 	if diff := cmp.Diff(identity, found); diff != "" || state["schema"] != `"string"` {
 		t.Errorf("state %v, identity (-want +got):\n%s", state, diff)
 	}

@@ -34,7 +34,7 @@ func TestLists(t *testing.T) {
 	grantOutside(t, c, "collect", kadm.OpWrite)
 	c.CreateTopic("raw.checkout.order-placed", 1, nil)
 	g.put(t, "raw.web.clicked-value", `"string"`)
-	p := serve(t, c, g)
+	p := protocolTo(t, c, g)
 	for typeName, want := range map[string][]string{
 		"headwater_topic": {"raw.checkout.order-placed", "raw.web.clicked"},
 		"headwater_acl": {
@@ -72,7 +72,7 @@ func TestListFilters(t *testing.T) {
 	for _, name := range []string{"raw.web.clicked", "raw.checkout.order-placed", "__consumer_offsets"} {
 		c.CreateTopic(name, 1, nil)
 	}
-	p := serve(t, c, nil)
+	p := protocolTo(t, c, nil)
 	all, diags := p.list("headwater_topic", texts(map[string]string{"prefix": "raw.web."}), false)
 	p.refuse(diags)
 	if diff := cmp.Diff([]string{"raw.web.clicked"}, displays(all)); diff != "" {
@@ -94,7 +94,7 @@ func TestListRequests(t *testing.T) {
 	for i := range 30 {
 		c.CreateTopic(fmt.Sprintf("raw.web.event-%d", i), 1, nil)
 	}
-	p := serve(t, c, nil)
+	p := protocolTo(t, c, nil)
 	c.ResetRequests()
 	all, diags := p.list("headwater_topic", nil, true)
 	p.refuse(diags)
@@ -106,11 +106,11 @@ func TestListRequests(t *testing.T) {
 		t.Errorf("%d topics by %d requests: %v", len(all), sum, c.Requests())
 	}
 	c.Stop()
-	_, diags = serve(t, c, nil).list("headwater_quota", nil, true)
+	_, diags = protocolTo(t, c, nil).list("headwater_quota", nil, true)
 	if len(diags) != 1 || diags[0].Summary != "List quotas: Kafka cannot be reached" {
 		t.Errorf("diagnostics %v", diags)
 	}
-	_, diags = serve(t, c, nil).list("headwater_schema_subject", nil, true)
+	_, diags = protocolTo(t, c, nil).list("headwater_schema_subject", nil, true)
 	if len(diags) != 1 || diags[0].Summary != "List schema subjects" {
 		t.Errorf("diagnostics %v", diags)
 	}

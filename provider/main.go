@@ -4,13 +4,10 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"log/slog"
 	"os"
 	"runtime/debug"
-
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 )
 
 // address is where Terraform configurations find the provider. The host is in
@@ -33,15 +30,9 @@ func main() {
 		debug.SetMemoryLimit(memoryLimit)
 		debug.SetGCPercent(garbagePercent)
 	}
-	quiet()
 	debugger := flag.Bool("debug", false, "serve for a debugger and print how Terraform attaches to it")
 	flag.Parse()
-	err := providerserver.Serve(context.Background(), newProvider, providerserver.ServeOpts{
-		Address:         address,
-		Debug:           *debugger,
-		ProtocolVersion: 6,
-	})
-	if err != nil {
+	if err := serve(!quiet(), *debugger); err != nil {
 		slog.Error("serve the provider", "err", err)
 		os.Exit(1)
 	}

@@ -16,24 +16,20 @@ import (
 // versions of Terraform ask for is tested with every version.
 type protocol struct {
 	t      testing.TB
-	server protocolServer
+	server lightServer
 
 	schemas    *tfprotov6.GetProviderSchemaResponse
 	identities *tfprotov6.GetResourceIdentitySchemasResponse
 }
 
-type protocolServer interface {
-	tfprotov6.ProviderServer
-	tfprotov6.ListResourceServer
-}
-
-// serve configures a provider for a cluster and a registry, each of which may be nil.
-func serve(t testing.TB, c *kafkatest.Cluster, g *testRegistry) *protocol {
+// protocolTo configures a provider for a cluster and a registry, each of which may be nil.
+func protocolTo(t testing.TB, c *kafkatest.Cluster, g *testRegistry) *protocol {
 	t.Helper()
-	server, ok := providerserver.NewProtocol6(newProvider())().(protocolServer)
+	whole, ok := providerserver.NewProtocol6(newProvider())().(protocolServer)
 	if !ok {
 		t.Fatal("the provider server lists nothing")
 	}
+	server := lightServer{whole}
 	p := &protocol{t: t, server: server}
 	var err error
 	if p.schemas, err = server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {

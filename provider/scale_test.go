@@ -25,7 +25,7 @@ func BenchmarkWalk(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()
-				p := serve(b, c, nil)
+				p := protocolTo(b, c, nil)
 				all := scaleResources(p, topics)
 				run := func(do func(context.Context, *scaled) error) {
 					p.walk(b, all, do)
@@ -38,15 +38,15 @@ func BenchmarkWalk(b *testing.B) {
 				case "create":
 					run(p.create)
 				case "no-op plan":
-					*p = *serve(b, c, nil)
+					*p = *protocolTo(b, c, nil)
 					run(p.replan)
 				case "destroy":
-					*p = *serve(b, c, nil)
+					*p = *protocolTo(b, c, nil)
 					run(p.destroy)
 				}
 				b.StopTimer()
 				if step != "destroy" {
-					*p = *serve(b, c, nil)
+					*p = *protocolTo(b, c, nil)
 					run(p.destroy)
 				}
 				b.StartTimer()
