@@ -131,7 +131,7 @@ test-bootstrap: build artifacts $(AWS_TOOLS)/bin/aws ## nodes of Kafka boot from
 	go test -count=1 -timeout 40m -v ./test/bootstrap
 
 .PHONY: test-aws
-test-aws: build policy $(AWS_TOOLS)/bin/aws ## staging whole, applied to an emulator of AWS with the real provider (Python; the AWS provider)
+test-aws: build policy $(AWS_TOOLS)/bin/aws ## staging whole, applied to an emulator of AWS with the real provider and real brokers (Python, Java, Maven; the AWS provider)
 	go test -count=1 -timeout 20m -v ./test/aws
 
 bench: build ## measure speed, latency, state and the peer (about 45 minutes; see docs/benchmarks.md)

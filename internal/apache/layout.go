@@ -105,13 +105,16 @@ func forget(dataDir string) error {
 
 // draw lays out a new cluster: ids, racks, directory ids and ports.
 func draw(o Options) (layout, error) {
-	l := layout{ClusterID: newID()}
+	l := layout{ClusterID: o.ClusterID}
+	if l.ClusterID == "" {
+		l.ClusterID = newID()
+	}
 	for i := range o.Brokers {
-		l.Nodes = append(l.Nodes, node{ID: i, Broker: true, Controller: o.Combined && i < o.Controllers, Rack: o.Racks[i%len(o.Racks)]})
+		l.Nodes = append(l.Nodes, node{ID: o.FirstID + i, Broker: true, Controller: o.Combined && i < o.Controllers, Rack: o.Racks[i%len(o.Racks)]})
 	}
 	if !o.Combined {
 		for i := range o.Controllers {
-			l.Nodes = append(l.Nodes, node{ID: firstController + i, Controller: true})
+			l.Nodes = append(l.Nodes, node{ID: firstController + o.FirstID + i, Controller: true})
 		}
 	}
 	ports := portDraw{taken: slices.Clone(o.ClientPorts)}

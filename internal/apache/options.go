@@ -27,8 +27,10 @@ type Options struct {
 	CacheDir string // folder of the downloads, see [Fetch]; required
 	DataDir  string // folder of this cluster's data, certificates and logs; required
 
-	Brokers     int      // 6; node ids 0, 1, 2...
-	Controllers int      // 3, or 1 when there are fewer than 3 brokers; node ids 100, 101, 102...
+	ClusterID   string   // Kafka's id of a new cluster; drawn
+	FirstID     int      // 0; node id of the first broker, and how far above 100 the first controller is
+	Brokers     int      // 6; node ids from FirstID on
+	Controllers int      // 3, or 1 when there are fewer than 3 brokers; node ids from 100 + FirstID on
 	Combined    bool     // the first Controllers brokers are the controllers too
 	Racks       []string // a, b, c; given out to brokers in turn
 	ClientPorts []int    // ports of the brokers' TLS listener; free ones, drawn once

@@ -1,12 +1,16 @@
 package aws
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"syscall"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/gruntwork-io/terratest/modules/logger"
 	"github.com/gruntwork-io/terratest/modules/terraform"
@@ -20,11 +24,40 @@ type place struct {
 	name    string
 	dir     string            // the copy, a repository of its own to the command line
 	env     map[string]string // of everything that runs Terraform
+	runner  map[string]string // on top, for the platform root: the runner's own
 }
 
-// openPlace prepares a place whose images are in the account's registry, without
-// applying it.
+// openPlace prepares a place whose images are in the account's registry and whose
+// state has its bucket, without applying it.
 func openPlace(t *testing.T, a *account, name string) *place {
+	t.Helper()
+	p := copyPlace(t, a, name)
+	bucket := "headwater-" + name + "-state"
+	if _, err := a.s3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+		t.Fatal(err)
+	}
+	p.env["TF_VAR_images"] = a.pushImages(t, programs...)
+	p.certify()
+	return p
+}
+
+// certify has the account issue the collector's certificate and names it in the
+// place's files, where an engineer writes it.
+func (p *place) certify() {
+	p.t.Helper()
+	out, err := acm.NewFromConfig(p.account.config).RequestCertificate(p.t.Context(), &acm.RequestCertificateInput{DomainName: aws.String("events.example.com")})
+	fatal(p.t, err)
+	path := filepath.Join("environments", p.name, "platform", "terraform.tfvars")
+	named := regexp.MustCompile(`certificate_arn = "[^"]*"`)
+	text := read(p.t, filepath.Join(p.dir, path))
+	if !named.Match(text) {
+		p.t.Fatalf("%s names no certificate", path)
+	}
+	p.write(path, string(named.ReplaceAll(text, []byte(`certificate_arn = "`+aws.ToString(out.CertificateArn)+`"`))))
+}
+
+// copyPlace copies what a place is made of.
+func copyPlace(t *testing.T, a *account, name string) *place {
 	t.Helper()
 	p := &place{t: t, account: a, name: name, dir: t.TempDir(), env: a.environment()}
 	for _, tree := range []string{"environments", "modules", "schemas"} {
@@ -43,11 +76,6 @@ func openPlace(t *testing.T, a *account, name string) *place {
 			t.Fatal(err)
 		}
 	}
-	bucket := "headwater-" + name + "-state"
-	if _, err := a.s3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
-		t.Fatal(err)
-	}
-	p.env["TF_VAR_images"] = a.pushImages(t)
 	p.env["CHECKPOINT_DISABLE"] = "1"
 	p.env["TF_CLI_CONFIG_FILE"] = filepath.Join(p.dir, "build", "terraform.rc")
 	return p
@@ -58,13 +86,22 @@ func openPlace(t *testing.T, a *account, name string) *place {
 func (p *place) headwater(args ...string) *exec.Cmd {
 	cmd := exec.Command(absolute(p.t, "build/headwater"), args...)
 	cmd.Dir = p.dir
-	for name, value := range p.env {
+	for name, value := range p.envOf(args[len(args)-1]) {
 		if name != "TF_CLI_CONFIG_FILE" { // the command line writes its own
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return cmd
+}
+
+// envOf is the environment in which a root is applied.
+func (p *place) envOf(rootName string) map[string]string {
+	env := maps.Clone(p.env)
+	if rootName == "platform" {
+		maps.Copy(env, p.runner)
+	}
+	return env
 }
 
 // run calls the command line and returns all that it said.
@@ -85,7 +122,7 @@ func (p *place) apply(rootName string) {
 func (p *place) options(rootName string) *terraform.Options {
 	return &terraform.Options{
 		TerraformDir: filepath.Join(p.dir, "build", "places", p.name, "environments", p.name, rootName),
-		EnvVars:      p.env,
+		EnvVars:      p.envOf(rootName),
 		NoColor:      true,
 		Lock:         true,
 		Logger:       logger.Discard,
