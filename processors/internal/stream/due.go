@@ -67,10 +67,10 @@ func (p *partition) reindex(batch *pebble.Batch, tx *Tx, list *dueList) error {
 		if err := entry.remove(batch); err != nil {
 			return err
 		}
-		if len(entry.rest) > 0 {
+		if !entry.done() {
 			p.look(parseDueKey(entry.index))
 		}
-		for _, stored := range entry.keys {
+		for _, stored := range entry.keys[:entry.came] {
 			p.rearm(tx, list, stored)
 		}
 	}
@@ -98,19 +98,35 @@ func (p *partition) wake(limit int) (int, error) {
 	if p.nextDue.After(p.clock) {
 		return 0, nil
 	}
-	entries, err := p.dueEntries(limit)
-	if err != nil || len(entries) == 0 {
-		return 0, err
+	tx := p.tx
+	if tx == nil || len(tx.fired) == 0 || tx.fired[len(tx.fired)-1].done() {
+		entries, err := p.dueEntries(limit)
+		if err != nil || len(entries) == 0 {
+			return 0, err
+		}
+		tx = p.open()
+		return p.fire(tx, entries, limit), tx.err
 	}
-	tx, woken := p.open(), 0
+	last := tx.fired[len(tx.fired)-1]
+	tx.fired = tx.fired[:len(tx.fired)-1]
+	p.nextDue = time.Time{} // the index has to be read on
+	return p.fire(tx, []dueEntry{last}, limit), tx.err
+}
+
+// fire has up to limit keys of the entries come up, and says how many.
+func (p *partition) fire(tx *Tx, entries []dueEntry, limit int) (woken int) {
 	for _, entry := range entries {
+		keys := entry.next(limit - woken)
+		woken += len(keys)
 		tx.fired = append(tx.fired, entry)
-		for _, stored := range entry.keys {
+		for _, stored := range keys {
 			p.comeUp(tx, stored)
 		}
-		woken += len(entry.keys)
+		if !entry.done() {
+			p.nextDue = parseDueKey(entry.index)
+		}
 	}
-	return woken, tx.err
+	return woken
 }
 
 // comeUp wakes what the key holds, unless it was deleted or put off since the
@@ -155,7 +171,7 @@ func (p *partition) wakeOne(tx *Tx, stored, value []byte, due time.Time) {
 }
 
 // dueEntries lists index entries that are due and have not come up in this
-// transaction yet, with limit keys at most.
+// transaction yet, until they have limit keys.
 func (p *partition) dueEntries(limit int) ([]dueEntry, error) {
 	lower := []byte{spaceDue}
 	if p.tx != nil && len(p.tx.fired) > 0 {
@@ -175,7 +191,6 @@ func (p *partition) dueEntries(limit int) ([]dueEntry, error) {
 			break
 		}
 		entry := readDueEntry(it.Key(), it.Value())
-		entry.take(limit - keys)
 		entries = append(entries, entry)
 		keys += len(entry.keys)
 	}

@@ -15,7 +15,7 @@ import (
 type dueEntry struct {
 	index []byte   // its own key
 	keys  [][]byte // stored keys
-	rest  [][]byte // more of them, which wait for the next transaction
+	came  int      // how many of them have come up
 }
 
 // dueList gathers what one batch adds to the index.
@@ -69,23 +69,25 @@ func readDueEntry(index, value []byte) dueEntry {
 	return entry
 }
 
-// take leaves the keys beyond n to the next transaction.
-func (e *dueEntry) take(n int) {
-	if len(e.keys) > n {
-		e.keys, e.rest = e.keys[:n], e.keys[n:]
-	}
+// next is up to n keys that have not come up yet.
+func (e *dueEntry) next(n int) [][]byte {
+	from := e.came
+	e.came = min(from+n, len(e.keys))
+	return e.keys[from:e.came]
 }
 
-// remove takes the entry, or what came up of it, out of the index.
+func (e *dueEntry) done() bool { return e.came == len(e.keys) }
+
+// remove takes what came up out of the index.
 func (e *dueEntry) remove(batch *pebble.Batch) error {
-	if len(e.rest) == 0 {
+	if e.done() {
 		return batch.Delete(e.index, nil)
 	}
-	var keys []byte
-	for _, key := range e.rest {
-		keys = appendKey(keys, key)
+	var rest []byte
+	for _, key := range e.keys[e.came:] {
+		rest = appendKey(rest, key)
 	}
-	return batch.Set(e.index, keys, nil)
+	return batch.Set(e.index, rest, nil)
 }
 
 // dueKey orders the index by time, then by number.
