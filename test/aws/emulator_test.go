@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -79,5 +81,38 @@ func TestScalableTargetKeepsTags(t *testing.T) {
 	}
 	if len(got.Tags) != 1 || got.Tags["more"] != "x" {
 		t.Errorf("tags are %v, want more only", got.Tags)
+	}
+}
+
+// A bucket whose objects were deleted must be emptied of their versions and go: a
+// destroy of the archive ends its versioning first, and then waits for that.
+func TestVersionedBucketGoes(t *testing.T) {
+	t.Parallel()
+	client, bucket, key := openAccount(t).s3(), aws.String("emptied"), aws.String("k")
+	version := func(status s3types.BucketVersioningStatus) {
+		_, err := client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+			Bucket: bucket, VersioningConfiguration: &s3types.VersioningConfiguration{Status: status},
+		})
+		fatal(t, err)
+	}
+	_, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket})
+	fatal(t, err)
+	version(s3types.BucketVersioningStatusEnabled)
+	_, err = client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: key, Body: strings.NewReader("x")})
+	fatal(t, err)
+	_, err = client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: key})
+	fatal(t, err)
+	version(s3types.BucketVersioningStatusSuspended)
+	found, err := client.ListObjectVersions(t.Context(), &s3.ListObjectVersionsInput{Bucket: bucket})
+	fatal(t, err)
+	if len(found.Versions) != 1 || len(found.DeleteMarkers) != 1 {
+		t.Fatalf("there are %d versions and %d markers, want one of each", len(found.Versions), len(found.DeleteMarkers))
+	}
+	_, err = client.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{Bucket: bucket, Delete: &s3types.Delete{Objects: []s3types.ObjectIdentifier{
+		{Key: key, VersionId: found.Versions[0].VersionId}, {Key: key, VersionId: found.DeleteMarkers[0].VersionId},
+	}}})
+	fatal(t, err)
+	if _, err = client.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: bucket}); err != nil {
+		t.Errorf("the emptied bucket does not go: %v", err)
 	}
 }

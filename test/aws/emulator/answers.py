@@ -10,7 +10,7 @@ from moto.ec2.responses import EC2Response
 from moto.ecs.models import Service
 from moto.route53.models import FakeZone
 from moto.route53.responses import Route53
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, FakeDeleteMarker
 
 
 def tags_of_launch_templates():
@@ -119,6 +119,11 @@ def conditions_of_buckets():
     FakeBucket.get_permission = get_permission
 
 
+def markers_of_deletion():
+    """Once versioning ended, the marker of a deletion goes as any version does; moto fails, which clients try again for minutes."""
+    FakeDeleteMarker.dispose = lambda marker: None
+
+
 ALL = (
     tags_of_launch_templates,
     rebalancing_of_services,
@@ -127,4 +132,5 @@ ALL = (
     regions_of_endpoints,
     addresses_that_outlive,
     conditions_of_buckets,
+    markers_of_deletion,
 )
