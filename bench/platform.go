@@ -178,12 +178,20 @@ func (p *platform) create(ctx context.Context, topic string, partitions int32, s
 	}
 }
 
+// forgetGroup deletes a group, once a member that died without leaving is gone
+// from it.
 func (p *platform) forgetGroup(ctx context.Context, group string) error {
-	_, err := p.admin.DeleteGroup(ctx, group)
-	if errors.Is(err, kerr.GroupIDNotFound) {
-		return nil
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		_, err := p.admin.DeleteGroup(ctx, group)
+		switch {
+		case errors.Is(err, kerr.GroupIDNotFound):
+			return nil
+		case !errors.Is(err, kerr.NonEmptyGroup) || !pause(ctx, 250*time.Millisecond):
+			return err
+		}
 	}
-	return err
 }
 
 // program is the path of a processor's program.

@@ -10,6 +10,7 @@ import (
 
 	"headwater.internal/platform/schemas/aggregates"
 	"headwater.internal/platform/schemas/processed"
+	"headwater.internal/platform/schemas/repartition"
 )
 
 // stateSize is one task of sessionize with few and with many open customers, and
@@ -90,7 +91,10 @@ func (p *platform) onlySessionize(ctx context.Context, g *generator, tasks int, 
 	if err := p.deploy(ctx, nil); err != nil {
 		return nil, err
 	}
-	for _, topic := range []string{processed.CustomerEventTopic, aggregates.SessionTopic, "state.sessionize", ledgerTopic} {
+	for _, topic := range []string{
+		processed.CustomerEventTopic, processed.IdentityLinkTopic, repartition.SessionPieceTopic, // what it reads, all with as many partitions
+		aggregates.SessionTopic, "state.sessionize", ledgerTopic,
+	} {
 		n, settings, err := p.describe(ctx, topic)
 		if err != nil {
 			return nil, err
