@@ -115,6 +115,9 @@ func (tx *Tx) change(stored string, value []byte) {
 	tx.undo = append(tx.undo, step{key: stored, before: before, had: had})
 	tx.changes[stored] = change{value}
 	tx.unsaved = append(tx.unsaved, stored)
+	if tx.in != nil {
+		delete(tx.woken, stored) // what a record sets is another timer than the one that went off
+	}
 }
 
 // Scan visits the keys in [from, to) in order. Keys and values are lent until
