@@ -27,6 +27,10 @@ type wish struct {
 	key []byte
 }
 
+func (w wish) compare(other wish) int {
+	return cmp.Or(cmp.Compare(w.due, other.due), bytes.Compare(w.key, other.key))
+}
+
 // dueEntryKeys bounds the keys of one index entry, which come up together.
 const dueEntryKeys = 128
 
@@ -36,9 +40,11 @@ func (a *dueList) add(due time.Time, stored []byte) {
 
 // write puts the entries into the batch. Each has a number of its own after its
 // time, so that none is ever written over: last is the greatest number that the
-// store has used, and the result the one that it has then.
+// store has used, and the result the one that it has then. A key that several
+// entries of the index held until they came up is written once.
 func (a dueList) write(batch *pebble.Batch, last uint64) (uint64, error) {
-	slices.SortStableFunc(a, func(x, y wish) int { return cmp.Compare(x.due, y.due) })
+	slices.SortFunc(a, wish.compare)
+	a = slices.CompactFunc(a, func(x, y wish) bool { return x.compare(y) == 0 })
 	for len(a) > 0 {
 		var keys []byte
 		due, n := a[0].due, 0

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // Defends timers that share index entries: of many that are due at one time, set
@@ -63,4 +65,52 @@ func commitAll(t *testing.T, d *Driver) {
 	if _, err := d.Commit(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Defends the size of the index: a key that several entries held, since it was put
+// off while its old value was not at hand, is in one of them once they came up.
+func TestAKeyIsIndexedOnce(t *testing.T) {
+	t.Parallel()
+	begun := time.UnixMilli(1_700_000_000_000)
+	d, err := NewDriver(echoSpec, alarmRule{func(string, alarm) {}}, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for n := range 20 {
+		d.p.cache = newCache(1 << 10)
+		a := alarm{due: begun.Add(time.Hour + time.Duration(n)*time.Second).UnixMilli()}
+		if _, err := d.Feed(Input{Topic: "raw.a", Key: []byte("a"), Value: a.encode(), Received: begun}); err != nil {
+			t.Fatal(err)
+		}
+		commitAll(t, d)
+	}
+	if n := keysIndexed(t, d); n != 20 {
+		t.Fatalf("%d entries are in the index: the test does not make what it is about", n)
+	}
+	if err := d.Advance(begun.Add(time.Hour + 18*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	commitAll(t, d)
+	if n := keysIndexed(t, d); n > 2 {
+		t.Errorf("%d entries are left, want the one that came in their place and the last", n)
+	}
+}
+
+// keysIndexed counts the keys in the index, ledgers left out.
+func keysIndexed(t *testing.T, d *Driver) (n int) {
+	t.Helper()
+	it, err := d.p.store.db.NewIter(&pebble.IterOptions{LowerBound: []byte{spaceDue}, UpperBound: []byte{spaceDue + 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		for _, key := range readDueEntry(it.Key(), it.Value()).keys {
+			if key[0] == spaceRule {
+				n++
+			}
+		}
+	}
+	return n
 }
