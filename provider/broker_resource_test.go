@@ -100,15 +100,22 @@ func TestBrokerRefusals(t *testing.T) {
 	)
 }
 
+// brokerHas waits for what real brokers take over a moment after they have
+// acknowledged it.
 func brokerHas(c *kafkatest.Cluster, node int32, want map[string]string) resource.TestCheckFunc {
 	return func(*terraformState) error {
-		all, err := describeBrokerConfigs(context.Background(), connectTo(c), []int32{node})
-		if err != nil {
-			return err
+		for until := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+			all, err := describeBrokerConfigs(context.Background(), connectTo(c), []int32{node})
+			if err != nil {
+				return err
+			}
+			got := brokerOverrides(all[fmt.Sprint(node)])
+			if fmt.Sprint(got) == fmt.Sprint(want) {
+				return nil
+			}
+			if time.Now().After(until) {
+				return fmt.Errorf("broker %d has %v, want %v", node, got, want)
+			}
 		}
-		if got := brokerOverrides(all[fmt.Sprint(node)]); fmt.Sprint(got) != fmt.Sprint(want) {
-			return fmt.Errorf("broker %d has %v, want %v", node, got, want)
-		}
-		return nil
 	}
 }
