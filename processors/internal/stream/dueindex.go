@@ -31,7 +31,8 @@ func (w wish) compare(other wish) int {
 	return cmp.Or(cmp.Compare(w.due, other.due), bytes.Compare(w.key, other.key))
 }
 
-// dueEntryKeys bounds the keys of one index entry, which come up together.
+// dueEntryKeys bounds the keys of one index entry, which is written anew when only
+// some of them may come up.
 const dueEntryKeys = 128
 
 func (a *dueList) add(due time.Time, stored []byte) {
